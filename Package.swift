@@ -1,0 +1,90 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: imports are internal unless said otherwise, and a warning is an error.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Targets with numeric loops are optimised in debug builds too, so that tests run in minutes rather than hours.
+let numeric = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let realModule = Target.Dependency.product(name: "RealModule", package: "swift-numerics")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "fanoise",
+    products: [.executable(name: "fanoise", targets: ["FanoiseTool"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // System libraries and C shims.
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+        .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CFreeType", pkgConfig: "freetype2", providers: [.apt(["libfreetype-dev"])]),
+        .systemLibrary(name: "CHarfBuzz", pkgConfig: "harfbuzz", providers: [.apt(["libharfbuzz-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .target(name: "CMPI", dependencies: ["COpenMPI"]),
+        .target(name: "CVectorMath", cSettings: [.unsafeFlags(["-O3"])]),
+
+        // The library, bottom up: dependencies point down only.
+        .target(name: "Failures", swiftSettings: strict),
+        .target(name: "Buffers", dependencies: ["Failures"], swiftSettings: numeric),
+        .target(name: "Randomness", dependencies: ["Buffers"], swiftSettings: numeric),
+        .target(name: "ArrayFiles", dependencies: ["Buffers", "Failures"], swiftSettings: numeric),
+        .target(name: "Kernels", dependencies: ["Buffers", "COpenBLAS", "CVectorMath", "Failures", "Randomness", realModule], swiftSettings: numeric),
+        .target(name: "Collectives", dependencies: ["Buffers", "CMPI", "Failures"], swiftSettings: numeric),
+        .target(name: "Autograd", dependencies: ["Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
+        .target(name: "Layers", dependencies: ["Autograd", "Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
+        .target(name: "Encoders", dependencies: ["Autograd", "Buffers", "Kernels", "Layers", "Randomness"], swiftSettings: numeric),
+        .target(name: "FANoise", dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Randomness"], swiftSettings: numeric),
+        .target(name: "Losses", dependencies: ["Buffers", "Collectives", "Failures", "Kernels"], swiftSettings: numeric),
+        .target(name: "Optimizers", dependencies: ["Buffers", "Failures", "Kernels"], swiftSettings: numeric),
+        .target(name: "Pictures", dependencies: ["CFreeType", "CHarfBuzz", "CPNG", "Failures"], swiftSettings: numeric),
+        .target(name: "Datasets", dependencies: ["Buffers", "Failures", "Pictures", "Randomness"], swiftSettings: numeric),
+        .target(name: "Checkpoints", dependencies: ["ArrayFiles", "Buffers", "Collectives", "COpenSSL", "Failures"], swiftSettings: strict),
+        .target(
+            name: "Training",
+            dependencies: [
+                "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise", "Failures", "Kernels",
+                "Layers", "Losses", "Optimizers", "Pictures", "Randomness", logging, yams,
+            ],
+            swiftSettings: numeric),
+        .executableTarget(
+            name: "FanoiseTool",
+            dependencies: [
+                "ArrayFiles", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise", "Failures", "Kernels", "Losses",
+                "Pictures", "Randomness", "Training", argumentParser, logging,
+            ],
+            swiftSettings: strict),
+
+        // Tests mirror the sources.
+        .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: strict),
+        .testTarget(name: "RandomnessTests", dependencies: ["Buffers", "Randomness"], swiftSettings: strict),
+        .testTarget(name: "ArrayFilesTests", dependencies: ["ArrayFiles", "Buffers", "Failures"], swiftSettings: strict),
+        .testTarget(name: "KernelsTests", dependencies: ["Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
+        .testTarget(name: "CollectivesTests", dependencies: ["Buffers", "Collectives", "Failures"], swiftSettings: strict),
+        .testTarget(name: "AutogradTests", dependencies: ["Autograd", "Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
+        .testTarget(name: "EncodersTests", dependencies: ["Autograd", "Buffers", "Encoders", "Kernels", "Layers", "Randomness"], swiftSettings: numeric),
+        .testTarget(name: "FANoiseTests", dependencies: ["Buffers", "Collectives", "FANoise", "Failures", "Kernels", "Randomness"], swiftSettings: numeric),
+        .testTarget(name: "LossesTests", dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Losses", "Randomness"], swiftSettings: numeric),
+        .testTarget(name: "OptimizersTests", dependencies: ["Buffers", "Optimizers"], swiftSettings: numeric),
+        .testTarget(name: "PicturesTests", dependencies: ["Failures", "Pictures"], swiftSettings: strict),
+        .testTarget(name: "DatasetsTests", dependencies: ["Buffers", "Datasets", "Failures", "Pictures", "Randomness"], swiftSettings: strict),
+        .testTarget(name: "CheckpointsTests", dependencies: ["ArrayFiles", "Buffers", "Checkpoints", "Collectives", "Failures"], swiftSettings: strict),
+        .testTarget(
+            name: "TrainingTests",
+            dependencies: ["ArrayFiles", "Autograd", "Buffers", "Collectives", "Datasets", "Encoders", "Failures", "Losses", "Training"],
+            swiftSettings: numeric),
+        // Starts the built program, alone and under mpirun, as a user would.
+        .testTarget(name: "ToolTests", dependencies: ["ArrayFiles", "Buffers", "FanoiseTool", "Randomness"], swiftSettings: numeric),
+    ])

@@ -1,0 +1,1 @@
+// ArrayFiles: see docs/design.md.

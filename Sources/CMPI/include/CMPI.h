@@ -1,0 +1,3 @@
+#ifndef FANOISE_CMPI_H
+#define FANOISE_CMPI_H
+#endif

@@ -1,0 +1,3 @@
+#ifndef FANOISE_CVECTORMATH_H
+#define FANOISE_CVECTORMATH_H
+#endif

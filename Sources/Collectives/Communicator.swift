@@ -1,0 +1,129 @@
+// What a rank may ask of the others. Not here: how it travels (SoloWorld, ThreadWorld, MPIWorld).
+
+public import Buffers
+
+/// Element types that collectives carry.
+public enum ElementType: Int32, Sendable {
+    case float32, float64, int32, int64, uint8
+
+    public var byteCount: Int {
+        switch self {
+        case .uint8: 1
+        case .float32, .int32: 4
+        case .float64, .int64: 8
+        }
+    }
+}
+
+/// A Swift type that collectives carry.
+public protocol CollectiveElement: BitwiseCopyable {
+    static var elementType: ElementType { get }
+}
+
+extension Float: CollectiveElement { public static var elementType: ElementType { .float32 } }
+extension Double: CollectiveElement { public static var elementType: ElementType { .float64 } }
+extension Int32: CollectiveElement { public static var elementType: ElementType { .int32 } }
+extension Int64: CollectiveElement { public static var elementType: ElementType { .int64 } }
+extension UInt8: CollectiveElement { public static var elementType: ElementType { .uint8 } }
+
+/// How the values of the ranks become one.
+public enum Reduction: Int32, Sendable { case sum, minimum, maximum }
+
+/// A typed region taking part in a collective; holds its memory until the request is done.
+public struct Payload: @unchecked Sendable {
+    public let memory: Memory
+    public let address: UnsafeMutableRawPointer
+    public let count: Int
+    public let type: ElementType
+
+    public init<Element: CollectiveElement>(_ buffer: Buffer<Element>) {
+        memory = buffer.memory
+        address = UnsafeMutableRawPointer(buffer.base)
+        count = buffer.count
+        type = Element.elementType
+    }
+}
+
+/// One collective, as every rank must state it: same kind, same counts, same order.
+public enum Collective: Sendable {
+    /// In place: every rank ends with the reduction of all.
+    case allReduce(Payload, Reduction)
+    /// Rank r contributes `counts[r]` elements; every rank ends with all of them, in rank order.
+    case allGather(Payload, counts: [Int], into: Payload)
+    /// Element-wise reduction of equal-sized inputs; rank r ends with its `counts[r]` elements of it.
+    case reduceScatter(Payload, counts: [Int], into: Payload, Reduction)
+    /// Everybody ends with the root's elements.
+    case broadcast(Payload, root: Int)
+    /// Nobody leaves before all have come.
+    case barrier
+}
+
+/// A collective under way. Its buffers belong to it until `wait()` returns: neither read nor written by the caller.
+public protocol CollectiveRequest: AnyObject {
+    /// Moves the operation on without blocking; true when it is complete.
+    func test() throws -> Bool
+    /// Blocks until the operation is complete, or its deadline has passed.
+    func wait() throws
+}
+
+/// The ranks of one job, as one of them sees them. Every call is *collective*: all ranks make the same calls in the same order.
+///
+/// Stays on the thread that was given it. All calls throw `CollectiveError`.
+public protocol Communicator: AnyObject {
+    /// This rank, 0 ..< size.
+    var rank: Int { get }
+    /// World size W ≥ 1.
+    var size: Int { get }
+    /// Ranks that share this machine with this one, itself included.
+    var ranksOnThisHost: Int { get }
+    /// The training step, for messages; set by the caller.
+    var step: Int { get set }
+    /// Starts a collective and returns at once.
+    func start(_ collective: Collective) throws -> any CollectiveRequest
+}
+
+extension Communicator {
+    /// Sum, minimum or maximum over ranks, in place.
+    public func allReduce<Element: CollectiveElement>(_ values: Buffer<Element>, _ reduction: Reduction = .sum) throws {
+        try start(.allReduce(Payload(values), reduction)).wait()
+    }
+
+    /// The reduction of one number over ranks.
+    public func allReduce(_ value: Double, _ reduction: Reduction = .sum) throws -> Double {
+        let buffer = Doubles([value])
+        try allReduce(buffer, reduction)
+        return buffer[0]
+    }
+
+    /// Equal contributions: `result.count == size * local.count`.
+    public func allGather<Element: CollectiveElement>(_ local: Buffer<Element>, into result: Buffer<Element>) throws {
+        try allGather(local, counts: Array(repeating: local.count, count: size), into: result)
+    }
+
+    /// Contributions of `counts[r]` elements, in rank order; `counts` is the same on every rank.
+    public func allGather<Element: CollectiveElement>(_ local: Buffer<Element>, counts: [Int], into result: Buffer<Element>) throws {
+        try start(.allGather(Payload(local), counts: counts, into: Payload(result))).wait()
+    }
+
+    /// One number of every rank, in rank order.
+    public func allGather(_ value: Int) throws -> [Int] {
+        let result = Buffer<Int64>(count: size)
+        try allGather(Buffer<Int64>([Int64(value)]), into: result)
+        return result.array.map { Int($0) }
+    }
+
+    /// Reduces `values` over ranks; this rank receives its `counts[rank]` elements. `values` may be overwritten.
+    public func reduceScatter<Element: CollectiveElement>(
+        _ values: Buffer<Element>, counts: [Int], into result: Buffer<Element>, _ reduction: Reduction = .sum
+    ) throws {
+        try start(.reduceScatter(Payload(values), counts: counts, into: Payload(result), reduction)).wait()
+    }
+
+    /// The root's elements to everybody.
+    public func broadcast<Element: CollectiveElement>(_ values: Buffer<Element>, root: Int = 0) throws {
+        try start(.broadcast(Payload(values), root: root)).wait()
+    }
+
+    /// Nobody leaves before all have come.
+    public func barrier() throws { try start(.barrier).wait() }
+}

@@ -1,0 +1,1 @@
+// Encoders: see docs/design.md.

@@ -1,0 +1,1 @@
+// FANoise: see docs/design.md.

@@ -1,0 +1,1 @@
+// Losses: see docs/design.md.

@@ -1,0 +1,1 @@
+// Pictures: see docs/design.md.
