@@ -54,6 +54,13 @@ final class RowPreparer: Sendable {
             augmentation = RandomField(seed: seed, purpose: .augmentation, stream: index)
             caption = RandomField(seed: seed, purpose: .caption, stream: index)
         }
+
+        /// Whether a training row's caption may be made of its alternatives.
+        func needsAlternatives(step: Int, globalRow: Int) -> Bool {
+            guard case .text(let text) = preparation else { return false }
+            return !CaptionChoice.showsName(
+                nameProbability: text.nameProbability, field: caption, step: step, row: globalRow)
+        }
     }
 
     /// One side of one row, before it takes its place in a batch.
@@ -100,17 +107,20 @@ final class RowPreparer: Sendable {
     /// One side of rows as they are: no augmentation, main captions. Unreadable rows are errors.
     /// - Parameter side: 0 for queries, 1 for targets.
     func plain(rows: some Sequence<Int>, side: Int) throws -> SideBatch {
-        let prepared = try rows.map { try prepare(source.row($0), side: side, step: nil, globalRow: 0) }
+        let prepared = try rows.map {
+            try prepare(source.row($0, alternatives: false), side: side, step: nil, globalRow: 0)
+        }
         return assemble(prepared, sides[side], step: nil, firstRow: 0)
     }
 
     /// The row, or the next one that can be read.
     private func readable(_ row: Int, step: Int, globalRow: Int) throws -> (index: Int, sides: [Prepared]) {
+        let alternatives = sides.contains { $0.needsAlternatives(step: step, globalRow: globalRow) }
         var index = row
         while true {
             if !unreadable.withLock({ $0.contains(index) }) {
                 do {
-                    let content = try source.row(index)
+                    let content = try source.row(index, alternatives: alternatives)
                     return (
                         index,
                         try sides.indices.map { try prepare(content, side: $0, step: step, globalRow: globalRow) }

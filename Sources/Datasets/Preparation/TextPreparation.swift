@@ -24,6 +24,11 @@ enum CaptionChoice {
     /// At most so many alternatives make one caption.
     static let maximumAlternatives = 3
 
+    /// Whether the row shows its name even if it has alternatives: they need not be read then.
+    static func showsName(nameProbability: Double, field: RandomField, step: Int, row: Int) -> Bool {
+        Double(field.uniform(step: step, row: row, column: 0)) < nameProbability
+    }
+
     /// `name` with probability `nameProbability`; else 1, 2 or 3 (as many as there are) different alternatives, each number equally
     /// likely, in random order with a space between. A function of the field, the step and the global row.
     static func caption(

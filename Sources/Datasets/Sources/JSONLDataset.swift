@@ -59,11 +59,13 @@ public struct JSONLDataset: PairSource {
         }
     }
 
-    public func row(_ index: Int) throws -> PairRow {
+    public func row(_ index: Int, alternatives: Bool) throws -> PairRow {
         precondition(ids.indices.contains(index), "row \(index) of \(ids.count)")
         let reader = RowReader(path: path, folder: folder, query: query, target: target)
         return try data.withUnsafeBytes { bytes in
-            try reader.row(bytes, RowIndex.line(bytes, from: starts[index]), line: Int(lines[index])).row
+            try reader.row(
+                bytes, RowIndex.line(bytes, from: starts[index]), line: Int(lines[index]), alternatives: alternatives
+            ).row
         }
     }
 }
@@ -84,9 +86,9 @@ private struct RowIndex {
             let line = Self.line(bytes, from: start)
             number += 1
             defer { start = line.upperBound + 1 }
-            guard bytes[line].contains(where: { ![0x20, 0x09, 0x0D].contains($0) }) else { continue }
+            guard !bytes[line].allSatisfy({ JSONLine.isSpace($0) }) else { continue }
             do {
-                let found = try reader.row(bytes, line, line: number)
+                let found = try reader.row(bytes, line, line: number, alternatives: true)
                 // A row without an id gets one that no sensible id of the file equals.
                 let id = found.id ?? ArraySlice("\0line \(number)".utf8)
                 ids.append(try concepts.number(of: id, place: "\(reader.path):\(number): id"))
@@ -125,7 +127,7 @@ private struct RowReader {
     private static let families = [["image", "image_path", "file", "file_name"], ["text", "caption"]]
 
     func row(
-        _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, line: Int
+        _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, line: Int, alternatives: Bool
     ) throws(Failure) -> (row: PairRow, id: ArraySlice<UInt8>?) {
         let place = "\(path):\(line)"
         let fields: Fields
@@ -135,16 +137,16 @@ private struct RowReader {
         func side(_ column: Column) throws(Failure) -> PairSide {
             switch column.kind {
             case .picture: .picture(path: try picture(bytes, fields, column, place))
-            case .text: try text(bytes, fields, column, place)
+            case .text: try text(bytes, fields, column, place, alternatives: alternatives)
             }
         }
         let row = PairRow(query: try side(query), target: try side(target), place: place)
         return (row, try id(bytes, fields, place))
     }
 
-    private func id(_ bytes: UnsafeRawBufferPointer, _ fields: Fields, _ place: String) throws(Failure) -> ArraySlice<
-        UInt8
-    >? {
+    private func id(_ bytes: UnsafeRawBufferPointer, _ fields: Fields, _ place: String) throws(Failure)
+        -> ArraySlice<UInt8>?
+    {
         guard let field = fields.first(where: { $0.name == "id" }) else { return nil }
         switch field.value {
         case .string(let range) where !range.isEmpty: return ArraySlice(JSONLine.text(bytes, range).utf8)
@@ -187,7 +189,7 @@ private struct RowReader {
     }
 
     private func text(
-        _ bytes: UnsafeRawBufferPointer, _ fields: Fields, _ column: Column, _ place: String
+        _ bytes: UnsafeRawBufferPointer, _ fields: Fields, _ column: Column, _ place: String, alternatives: Bool
     ) throws(Failure) -> PairSide {
         let field = try field(fields, column, place)
         var captions: [String]
@@ -200,7 +202,9 @@ private struct RowReader {
             captions = list
         default: throw Failure(.data, "\(place): \(field.name) is neither a text nor a list of texts")
         }
-        if let others = fields.first(where: { $0.name == field.name + "s" }), case .array(let range) = others.value {
+        if alternatives, let others = fields.first(where: { $0.name == field.name + "s" }),
+            case .array(let range) = others.value
+        {
             guard let list = list(bytes, range) else {
                 throw Failure(.data, "\(place): \(others.name) is not a list of texts")
             }
@@ -208,7 +212,8 @@ private struct RowReader {
         }
         let main = captions.removeFirst()
         guard main.utf8.contains(where: { $0 > 0x20 }) else { throw Failure(.data, "\(place): \(field.name) is empty") }
-        return .text(main, alternatives: captions.filter { $0 != main && $0.utf8.contains { $0 > 0x20 } })
+        return .text(
+            main, alternatives: captions.filter { !$0.utf8.elementsEqual(main.utf8) && $0.utf8.contains { $0 > 0x20 } })
     }
 
     /// The texts of an array; nil if something else is among them.

@@ -22,10 +22,13 @@ struct JSONLine {
     private let bytes: UnsafeRawBufferPointer
     private var position: Int
     private let end: Int
+    /// Whether strings are checked one by one: only to say where a line that is not UTF-8 goes wrong.
+    private let checksStrings: Bool
     private static let maximumDepth = 64
 
-    private init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
+    private init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, checksStrings: Bool) {
         self.bytes = bytes
+        self.checksStrings = checksStrings
         position = range.lowerBound
         end = range.upperBound
     }
@@ -34,7 +37,8 @@ struct JSONLine {
     static func fields(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) throws(JSONLineError) -> [(
         name: String, value: JSONField
     )] {
-        var reader = JSONLine(bytes, range)
+        let isUTF8 = String(validating: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self) != nil
+        var reader = JSONLine(bytes, range, checksStrings: !isUTF8)
         do throws(JSONLineError) {
             reader.skipSpace()
             guard reader.peek == UInt8(ascii: "{") else { throw reader.error("a line is one JSON object, in braces") }
@@ -57,7 +61,7 @@ struct JSONLine {
 
     /// The values of an array that `fields` found.
     static func elements(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) throws(JSONLineError) -> [JSONField] {
-        var reader = JSONLine(bytes, range)
+        var reader = JSONLine(bytes, range, checksStrings: false)
         var values: [JSONField] = []
         try reader.array(depth: 1) { values.append($0) }
         return values
@@ -109,8 +113,11 @@ struct JSONLine {
     private func error(_ reason: String) -> JSONLineError { JSONLineError(column: position + 1, reason: reason) }
 
     private mutating func skipSpace() {
-        while position < end, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[position]) { position += 1 }
+        while position < end, Self.isSpace(bytes[position]) { position += 1 }
     }
+
+    /// White space of JSON.
+    static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
 
     private mutating func value(depth: Int) throws(JSONLineError) -> JSONField {
         let start = position
@@ -164,29 +171,37 @@ struct JSONLine {
         guard peek == UInt8(ascii: "\"") else { throw error("a quotation mark should be here") }
         let opening = position
         position += 1
-        var isASCII = true
-        while let byte = peek {
-            switch byte {
+        while true {
+            var place = position
+            while place < end, Self.isPlain(bytes[place]) { place += 1 }
+            position = place
+            guard place < end else { break }
+            switch bytes[place] {
             case UInt8(ascii: "\""):
-                let range = opening + 1..<position
-                if !isASCII, String(validating: bytes[range], as: UTF8.self) == nil {
+                let range = opening + 1..<place
+                if checksStrings,
+                    String(validating: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self) == nil
+                {
                     position = opening
                     throw error("this string is not UTF-8")
                 }
                 position += 1
                 return range
             case UInt8(ascii: "\\"): try escape()
-            case 0..<0x20:
+            case let byte:
+                let code = String(byte, radix: 16)
                 throw error(
-                    "a control character in a string; write it as \\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))"
+                    "a control character in a string; write it as \\u\(String(repeating: "0", count: 4 - code.count))\(code)"
                 )
-            default:
-                isASCII = isASCII && byte < 0x80
-                position += 1
             }
         }
         position = opening
         throw error("this string has no end")
+    }
+
+    /// Whether a byte stands for itself inside a string.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
     private mutating func escape() throws(JSONLineError) {

@@ -55,10 +55,14 @@ public protocol PairSource: Sendable {
     /// Rows that were left out when the source was opened.
     var skipped: Int { get }
     /// The row at `index`, 0 ..< count.
-    func row(_ index: Int) throws -> PairRow
+    /// - Parameter alternatives: whether alternative captions are wanted; without, a row may come with none, and sooner.
+    func row(_ index: Int, alternatives: Bool) throws -> PairRow
 }
 
 extension PairSource {
     /// Number of rows.
     public var count: Int { ids.count }
+
+    /// The row at `index` with all its captions.
+    public func row(_ index: Int) throws -> PairRow { try row(index, alternatives: true) }
 }
