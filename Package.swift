@@ -56,7 +56,7 @@ let package = Package(
             name: "Training",
             dependencies: [
                 "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise", "Failures", "Kernels",
-                "Layers", "Losses", "Optimizers", "Pictures", "Randomness", logging, yams,
+                "Layers", "Losses", "Optimizers", "Pictures", "Randomness", logging, realModule, yams,
             ],
             swiftSettings: numeric),
         .executableTarget(
