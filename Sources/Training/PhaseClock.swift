@@ -1,28 +1,23 @@
-// Where the time of a step goes. Not here: what the phases do.
-
-/// The parts of a step whose seconds are metrics.
-public enum Phase: String, Sendable, CaseIterable {
-    case data, forward, spectrum, noise, loss, backward, communication, optimizer
-}
+// Times the parts of a step. Not here: the parts (StepPhase), what they do.
 
 /// Adds up seconds by phase since the last `reset`.
 public struct PhaseClock: Sendable {
-    public private(set) var seconds: [Phase: Double] = [:]
+    public private(set) var seconds = PhaseSeconds()
     private let clock = ContinuousClock()
 
     public init() {}
 
     /// Runs `body` and charges its duration to `phase`.
-    public mutating func measure<Result>(_ phase: Phase, _ body: () throws -> Result) rethrows -> Result {
+    public mutating func measure<Result>(_ phase: StepPhase, _ body: () throws -> Result) rethrows -> Result {
         let start = clock.now
         defer { add(start.duration(to: clock.now).seconds, to: phase) }
         return try body()
     }
 
     /// Charges time that was measured elsewhere.
-    public mutating func add(_ amount: Double, to phase: Phase) { seconds[phase, default: 0] += amount }
+    public mutating func add(_ amount: Double, to phase: StepPhase) { seconds[phase] += amount }
 
-    public mutating func reset() { seconds = [:] }
+    public mutating func reset() { seconds = PhaseSeconds() }
 }
 
 extension Duration {

@@ -33,8 +33,7 @@ final class TrainingStep {
         noise = BatchNoise(configuration: configuration, model: model, communicator: communicator)
         loss = ContrastiveLoss(configuration.lossOptions)
         exchange = GradientExchange(
-            communicator: communicator, shards: optimizer.shards, layout: model.parameters.layout, parameters: model.parameters.values,
-            gradients: model.parameters.gradients)
+            communicator: communicator, shards: optimizer.shards, parameters: model.parameters.values, gradients: model.parameters.gradients)
     }
 
     /// Encodes, perturbs, compares, differentiates and updates.
@@ -78,12 +77,11 @@ final class TrainingStep {
 
         // Every rank updates its own ranges, then everybody gets everything.
         let gradientNorm = try clock.measure(.communication) {
-            try communicator.allReduce(sumOfSquares(exchange.owned)).squareRoot()
+            try communicator.allReduce(optimizer.squaredNorm()).squareRoot()
         }
         try requireFinite(gradientNorm: gradientNorm, batch, step: step)
-        clock.measure(.optimizer) { optimizer.update(exchange.owned, norm: gradientNorm, step: step) }
+        clock.measure(.optimizer) { optimizer.update(norm: gradientNorm, step: step) }
         try clock.measure(.communication) { try exchange.gatherParameters() }
-        boundTemperature()
 
         return StepReport(
             step: step, loss: result.loss, precisionAt1: result.precisionAt1, temperature: Double(model.temperature),
@@ -124,12 +122,6 @@ extension TrainingStep {
         }
         try exchange.finished(parameter: model.bias.index)
         try exchange.finished(parameter: model.logTemperature.index)
-    }
-
-    private func boundTemperature() {
-        let value = model.parameters[model.logTemperature].values
-        value[0] = min(
-            max(value[0], Float.log(Float(configuration.loss.temperature.minimum))), Float.log(Float(configuration.loss.temperature.maximum)))
     }
 
     private func zeros(like tensor: Tensor) -> Floats { Floats(repeating: 0, count: tensor.values.count) }
