@@ -70,7 +70,8 @@ let package = Package(
         // Tests mirror the sources.
         .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: strict),
         .testTarget(name: "RandomnessTests", dependencies: ["Buffers", "Randomness"], swiftSettings: strict),
-        .testTarget(name: "ArrayFilesTests", dependencies: ["ArrayFiles", "Buffers", "Failures"], swiftSettings: strict),
+        .testTarget(
+            name: "ArrayFilesTests", dependencies: ["ArrayFiles", "Buffers", "Failures"], exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(name: "KernelsTests", dependencies: ["Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
         .testTarget(name: "CollectivesTests", dependencies: ["Buffers", "Collectives", "Failures"], swiftSettings: strict),
         .testTarget(name: "AutogradTests", dependencies: ["Autograd", "Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
