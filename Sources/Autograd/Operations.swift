@@ -51,12 +51,9 @@ extension Tape {
         }
     }
 
-    /// `y = x + c` with a constant c: gradients pass through unchanged (noise).
-    public func add(_ x: Tensor, constant: Floats) -> Tensor {
-        let y = Floats(count: x.values.count)
-        y.copy(from: x.values)
-        addInto(y, constant)
-        return record(y, shape: x.shape, inputs: [x]) { [self] dy in pass(dy, to: x) }
+    /// The given values in place of x's, gradients passing straight through: x plus a noise that is a constant.
+    public func replaceValues(of x: Tensor, with values: Floats) -> Tensor {
+        record(values, shape: x.shape, inputs: [x]) { [self] dy in pass(dy, to: x) }
     }
 
     /// `y_r = gain ⊙ (x_r − mean(x_r)) / √(var(x_r) + ε) + shift`, row by row.

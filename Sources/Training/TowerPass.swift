@@ -19,18 +19,20 @@ struct TowerPass {
     let context: ForwardContext
     /// Rows encoded at a time; nil encodes the local batch at once.
     let chunk: Int?
-    /// Added to what enters the first block, [R, D]; nil without input noise.
-    let tokenNoise: Floats?
+    /// What enters the first block in place of the embedded tokens, [R, D]: they and their noise; nil without input noise.
+    let perturbedTokens: Floats?
 
     private var recorded: (tape: Tape, output: Tensor)?
 
-    init(encoder: any Encoder, input: EncoderInput, parameters: Parameters, context: ForwardContext, chunk: Int?, tokenNoise: Floats?) {
+    init(
+        encoder: any Encoder, input: EncoderInput, parameters: Parameters, context: ForwardContext, chunk: Int?, perturbedTokens: Floats?
+    ) {
         self.encoder = encoder
         self.input = input
         self.parameters = parameters
         self.context = context
         self.chunk = chunk
-        self.tokenNoise = tokenNoise
+        self.perturbedTokens = perturbedTokens
     }
 
     /// Representations of the local batch, [B, E].
@@ -84,9 +86,9 @@ struct TowerPass {
     private func encode(_ rows: Range<Int>, on tape: Tape) -> Tensor {
         let part = rows.count == input.rows ? input : encoder.slice(input, rows)
         var tokens = encoder.embed(part, parameters, on: tape)
-        if let tokenNoise {
+        if let perturbedTokens {
             let first = firstTokenRow(rows) * encoder.width
-            tokens = tape.add(tokens, constant: tokenNoise[first..<first + tokens.values.count])
+            tokens = tape.replaceValues(of: tokens, with: perturbedTokens[first..<first + tokens.values.count])
         }
         return encoder.encode(tokens, of: part, parameters, on: tape)
     }

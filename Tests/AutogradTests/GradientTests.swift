@@ -28,7 +28,6 @@ private let cases: [Case] = [
         $0.linear($1, weight: $2[0], bias: $2[1], activation: .geluErf)
     },
     Case(name: "add", input: [4, 3], parameters: []) { $0.add($1, $0.add($1, $1)) },
-    Case(name: "add constant", input: [2, 3], parameters: []) { $0.add($1, constant: Floats([1, 2, 3, 4, 5, 6])) },
     Case(name: "layer norm", input: [4, 6], parameters: [[6], [6]]) { $0.layerNorm($1, gain: $2[0], shift: $2[1], epsilon: 1e-5) },
     Case(name: "attention", input: [7, 24], parameters: []) { $0.attention(qkv: $1, offsets: [0, 1, 5, 7], heads: 2, causal: false) },
     Case(name: "causal attention", input: [7, 24], parameters: []) { $0.attention(qkv: $1, offsets: [0, 4, 7], heads: 2, causal: true) },
