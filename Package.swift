@@ -70,7 +70,8 @@ let package = Package(
         // Tests mirror the sources.
         .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: strict),
         .testTarget(name: "RandomnessTests", dependencies: ["Buffers", "Randomness"], swiftSettings: strict),
-        .testTarget(name: "ArrayFilesTests", dependencies: ["ArrayFiles", "Buffers", "Failures"], swiftSettings: strict),
+        .testTarget(
+            name: "ArrayFilesTests", dependencies: ["ArrayFiles", "Buffers", "Failures"], exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(name: "KernelsTests", dependencies: ["Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
         .target(name: "CollectivesCases", dependencies: ["Buffers", "Collectives"], path: "Tests/CollectivesCases", swiftSettings: strict),
         .executableTarget(
