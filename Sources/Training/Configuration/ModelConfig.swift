@@ -55,6 +55,8 @@ extension RunConfig {
         public var patch = 8
         public var blocks = Blocks(width: 128, depth: 4, heads: 4)
         public var pooling = PicturePooling.classToken
+        /// Whether tokens are normalised before the first block.
+        public var inputNorm = false
 
         public init() {}
     }
@@ -132,6 +134,7 @@ extension RunConfig.VisionTransformer: ConfigSection {
             imageSize % patch == 0, at: "image_size", "image_size \(imageSize) is not divisible by patch \(patch)")
         blocks.visitSize(&keys)
         keys.value("pooling", &pooling, "How tokens become one representation.")
+        keys.value("input_norm", &inputNorm, "Whether tokens are normalised before the first block, as CLIP does.")
         blocks.visitDetails(&keys)
     }
 }

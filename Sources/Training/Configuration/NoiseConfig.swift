@@ -1,18 +1,16 @@
 // Keys of the section `noise`. Not here: what the words do (FANoise).
 
+public import FANoise
+
+extension NoiseOptions.Scaling: ConfigChoice {}
+extension NoiseOptions.Energy: ConfigChoice {}
+extension NoiseOptions.Spectra: ConfigChoice {}
+extension NoiseOptions.Scope: ConfigChoice {}
+extension NoiseOptions.Solver: ConfigChoice {}
+
 extension RunConfig {
-    public enum NoiseScaling: String, ConfigChoice, Sendable {
-        case none, gaussian, uniform, linear, sublinear, shuffled, power
-    }
     public enum NoisePosition: String, ConfigChoice, Sendable { case output, input }
-    public enum NoiseEnergy: String, ConfigChoice, Sendable { case paper, matched }
     public enum NoiseFeatures: String, ConfigChoice, Sendable { case unit, raw }
-    public enum NoiseSpectrum: String, ConfigChoice, Sendable { case separate, joint }
-    public enum NoiseScope: String, ConfigChoice, Sendable { case global, rank }
-    public enum NoiseSolver: String, ConfigChoice, Sendable {
-        case automatic = "auto"
-        case gram, svd, randomized
-    }
 
     /// The strength's course over training.
     public struct NoiseSchedule: Sendable, Equatable {
@@ -24,19 +22,19 @@ extension RunConfig {
     }
 
     public struct Noise: Sendable, Equatable {
-        public var scaling = NoiseScaling.sublinear
+        public var scaling = NoiseOptions.Scaling.sublinear
         /// α.
         public var strength = 0.1
         /// p, for the scalings that take one.
         public var power: Double?
         public var position = NoisePosition.output
-        public var energy = NoiseEnergy.paper
+        public var energy = NoiseOptions.Energy.paper
         public var center = false
         public var features = NoiseFeatures.unit
         public var renormalize = true
-        public var spectrum = NoiseSpectrum.separate
-        public var scope = NoiseScope.global
-        public var solver = NoiseSolver.automatic
+        public var spectrum = NoiseOptions.Spectra.separate
+        public var scope = NoiseOptions.Scope.global
+        public var solver = NoiseOptions.Solver.auto
         /// Steps between two spectra.
         public var refresh = 1
         public var schedule = NoiseSchedule()
