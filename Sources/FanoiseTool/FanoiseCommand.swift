@@ -27,7 +27,7 @@ struct FanoiseCommand: ParsableCommand {
 @main
 enum FanoiseTool {
     static func main() {
-        restartWithBLASKernelsOfThisCPU()
+        ProcessSetup.chooseBLASKernels()
         do {
             var command = try FanoiseCommand.parseAsRoot()
             try command.run()

@@ -45,7 +45,9 @@ extension EmbeddingGeometry {
         let pairs = Double(all) * Double(all - 1)
         alignment = sums[3] > 0 ? sums[0] / sums[3] : 0
         uniformity = pairs > 0 ? (Foundation.log(sums[1] / pairs) + Foundation.log(sums[2] / pairs)) / 2 : 0
-        effectiveRank = try Spectrum(of: allQueries, rows: all, columns: columns).effectiveRank
+        effectiveRank = try Spectrum.measure(
+            queries, rows: rows, columns: columns, firstRow: firstRow, globalRows: all, communicator: communicator
+        ).effectiveRank
     }
 }
 
