@@ -21,7 +21,9 @@ struct Route {
     var others: [Int] { (1..<max(size, 1)).map { (rank + $0) % size } }
 
     /// Cuts a region into messages.
-    func messages(_ region: Payload, _ range: Range<Int>, _ post: (UnsafeMutableRawPointer, Int) throws -> Void) rethrows {
+    func messages(_ region: Payload, _ range: Range<Int>, _ post: (UnsafeMutableRawPointer, Int) throws -> Void)
+        rethrows
+    {
         var start = range.lowerBound
         while start < range.upperBound {
             let count = min(chunk, range.upperBound - start)
@@ -68,7 +70,9 @@ final class GatherSchedule: Schedule {
             }
         }
         let place = result.at(offsets[route.rank])
-        if place != local.address { place.copyMemory(from: local.address, byteCount: local.count * local.type.byteCount) }
+        if place != local.address {
+            place.copyMemory(from: local.address, byteCount: local.count * local.type.byteCount)
+        }
         return true
     }
 }
@@ -212,10 +216,12 @@ final class ReduceSchedule: Schedule {
         for owner in route.others {
             let piece = range(of: owner)
             guard !piece.isEmpty else { continue }
-            try mail.receive(values.at(piece.lowerBound), piece.count, values.type, from: owner, tag: route.tag + 1, route.group)
+            try mail.receive(
+                values.at(piece.lowerBound), piece.count, values.type, from: owner, tag: route.tag + 1, route.group)
         }
         for destination in route.others where !mine.isEmpty {
-            try mail.send(values.at(mine.lowerBound), mine.count, values.type, to: destination, tag: route.tag + 1, route.group)
+            try mail.send(
+                values.at(mine.lowerBound), mine.count, values.type, to: destination, tag: route.tag + 1, route.group)
         }
     }
 }
@@ -228,7 +234,9 @@ final class LibrarySchedule: Schedule {
     /// From the root's region into everybody's.
     init(broadcast values: Payload, root: Int, _ route: Route) {
         post = { mail in
-            try route.messages(values, 0..<values.count) { try mail.broadcast($0, $1, values.type, root: root, route.group) }
+            try route.messages(values, 0..<values.count) {
+                try mail.broadcast($0, $1, values.type, root: root, route.group)
+            }
         }
     }
 
