@@ -21,6 +21,21 @@ public struct NoiseReport: Sendable {
     /// together, the seconds of the whole call stand in the first side's report, 0 in the others.
     public var seconds: (spectrum: Double, noise: Double)
 
+    public init(
+        strength: Float, noiseToSignal: Double, cosine: Double, rowNorm: Double, spectrum: Spectrum?, spectrumStep: Int?,
+        solver: NoiseOptions.Solver?, advice: [Advice], seconds: (spectrum: Double, noise: Double)
+    ) {
+        self.strength = strength
+        self.noiseToSignal = noiseToSignal
+        self.cosine = cosine
+        self.rowNorm = rowNorm
+        self.spectrum = spectrum
+        self.spectrumStep = spectrumStep
+        self.solver = solver
+        self.advice = advice
+        self.seconds = seconds
+    }
+
     public var effectiveRank: Double? { spectrum?.effectiveRank }
     public var flatness: Double? { spectrum?.flatness }
     public var topShare: Double? { spectrum?.topShare }
