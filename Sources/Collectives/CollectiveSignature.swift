@@ -162,7 +162,7 @@ extension CollectiveError {
     static func deadline(_ report: RankReport, waited: Duration, missing: [String]) -> CollectiveError {
         let who =
             missing.isEmpty
-            ? "all ranks have arrived, but the transport makes no progress"
+            ? "all ranks have arrived, yet it does not complete"
             : "not arrived: \(missing.joined(separator: ", "))"
         return CollectiveError(
             .deadline, "step \(report.step): \(report.signature.title(report.sequence)) waited \(waited.text); \(who)")

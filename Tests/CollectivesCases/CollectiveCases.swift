@@ -26,6 +26,7 @@ public func runAllCases(_ world: any Communicator, counts: [Int] = [0, 1, 7, 300
     try runCases(world, Int64.self, counts, &total)
     try runCases(world, UInt8.self, counts, &total)
     try runOverlapping(world, &total)
+    try runCrossed(world, longCount, &total)
     try runEdges(world, longCount, &total)
     return total
 }
@@ -153,6 +154,20 @@ private func runOverlapping(_ world: any Communicator, _ total: inout CaseCount)
     total.collectives += requests.count
 }
 
+/// Two reductions of several stages, waited for in opposite orders: each wait must move the other request on too.
+private func runCrossed(_ world: any Communicator, _ longCount: Int, _ total: inout CaseCount) throws {
+    let vectors = (1...2).map { Floats(repeating: Float($0), count: longCount) }
+    let requests = try vectors.map { try world.start(.allReduce(Payload($0), .sum)) }
+    for index in world.rank % 2 == 0 ? [0, 1] : [1, 0] { try requests[index].wait() }
+    for (k, vector) in vectors.enumerated() {
+        let want = Float((k + 1) * world.size)
+        for i in stride(from: 0, to: longCount, by: 499) {
+            try expect("crossed allReduce \(k) at \(i)", [vector[i]], [want], world)
+        }
+        total.collectives += 1
+    }
+}
+
 /// A request that nobody waits for, NaN, signed zeros, wrapping sums, the forms with one number, and vectors of several segments.
 private func runEdges(_ world: any Communicator, _ longCount: Int, _ total: inout CaseCount) throws {
     let last = world.size - 1
@@ -162,9 +177,9 @@ private func runEdges(_ world: any Communicator, _ longCount: Int, _ total: inou
     try expect(
         "allReduce of one number", [try world.allReduce(Double(world.rank))], [Double(last * world.size) / 2], world)
     for reduction in [Reduction.sum, .minimum, .maximum] {
-        let isNaN = Floats([world.rank == last ? .nan : 1, 1])
-        try world.allReduce(isNaN, reduction)
-        try expect("NaN of one rank in \(reduction)", [isNaN[0].isNaN, isNaN[1].isNaN], [true, false], world)
+        let some = Floats([world.rank == last ? .nan : 1, 1, world.rank == 0 ? .nan : 1])
+        try world.allReduce(some, reduction)
+        try expect("NaN of one rank in \(reduction)", some.array.map(\.isNaN), [true, false, true], world)
         let zeros = Buffer<Double>([world.rank == 0 ? 0.0 : -0.0])
         try world.allReduce(zeros, reduction)
         let signs = try world.allGather(zeros[0].sign == .minus ? 1 : 0)
