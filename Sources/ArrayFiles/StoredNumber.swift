@@ -1,45 +1,17 @@
-// Element types of .npy files and their conversion. Not here: the header that names them, the order they lie in.
+// How numbers lie in files, and their conversion. Not here: the names formats give them (NPYHeader, Safetensors), their order.
 
-import Failures
-
-/// An element type of a `.npy` file that can become a float or an integer.
-struct NPYElement {
-    enum Kind: Equatable { case float, integer, unsigned, boolean }
+/// The representation of one number in a file: what can become a float or an integer.
+struct StoredNumber {
+    /// `brain` is bfloat16: the upper half of a float32.
+    enum Kind { case float, brain, integer, unsigned, boolean }
 
     var kind: Kind
     /// 1, 2, 4 or 8.
     var byteCount: Int
     /// Whether the bytes of an element lie in the order opposite to this machine's.
-    var isSwapped: Bool
+    var isSwapped = false
 
-    /// - Parameter descriptor: byte order (`<` `>` `=` `|`), kind letter, bytes: `<f4`.
-    /// - Throws: `Failure(.data)`: what is not supported, and what to do.
-    init(descriptor: String, path: String) throws {
-        let characters = Array(descriptor)
-        let kinds: [Character: (kind: Kind, sizes: [Int])] = [
-            "f": (.float, [2, 4, 8]), "i": (.integer, [1, 2, 4, 8]), "u": (.unsigned, [1, 2, 4, 8]),
-            "b": (.boolean, [1]),
-        ]
-        guard characters.count == 3, let size = characters[2].wholeNumberValue,
-            let (kind, sizes) = kinds[characters[1]], sizes.contains(size),
-            "<>=".contains(characters[0]) || characters[0] == "|" && size == 1
-        else {
-            if descriptor.dropFirst().first == "O" || descriptor == "O" {
-                throw Failure(
-                    .data,
-                    "\(path): object arrays hold Python pickles, which can run code and are never read; save a numeric dtype"
-                )
-            }
-            throw Failure(
-                .data,
-                "\(path): expected a dtype f2, f4, f8, i1 to i8, u1 to u8 or b1, found '\(descriptor)'; convert it with .astype(numpy.float32)"
-            )
-        }
-        let hostIsLittle = 1.littleEndian == 1
-        self.kind = kind
-        byteCount = size
-        isSwapped = size > 1 && (characters[0] == "<" && !hostIsLittle || characters[0] == ">" && hostIsLittle)
-    }
+    var isFloating: Bool { kind == .float || kind == .brain }
 
     /// Writes element i of `source` to `target[i · stride]`, for i < `count`; returns the first element that has no float32 value:
     /// an integer of 2²⁴ or more, or a finite float64 beyond float32's range. Nearest-even rounding; NaN and infinities pass.
@@ -57,6 +29,7 @@ struct NPYElement {
         }
         switch (kind, byteCount) {
         case (.float, 2): plain(UInt16.self) { Float(Float16(bitPattern: $0)) }
+        case (.brain, _): plain(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
         case (.float, 4): plain(UInt32.self) { Float(bitPattern: $0) }
         case (.float, _):
             for index in 0..<count {
@@ -78,9 +51,9 @@ struct NPYElement {
         return nil
     }
 
-    /// Element `index` as an integer; nil for an unsigned one of 2⁶³ or more. The kind is not `.float`.
+    /// Element `index` as an integer; nil for an unsigned one of 2⁶³ or more. The kind is neither `.float` nor `.brain`.
     func integer(_ source: UnsafeRawPointer, _ index: Int) -> Int64? {
-        precondition(kind != .float, "floats are not read as integers")
+        precondition(!isFloating, "floats are not read as integers")
         switch (kind, byteCount) {
         case (.boolean, _): return load(UInt8.self, source, index) == 0 ? 0 : 1
         case (.integer, 1): return Int64(load(Int8.self, source, index))
