@@ -4,7 +4,7 @@
 
 public import Buffers
 public import Kernels
-public import Randomness
+import Randomness
 
 extension Tape {
     /// `y_RO = act(x_RI · Wᵀ_IO + b_O)`, W stored [O, I].

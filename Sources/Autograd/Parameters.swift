@@ -1,7 +1,7 @@
 // The parameters of a model: declared by layers, stored flat. Not here: their updates (Optimizers) and files (Checkpoints).
 
 public import Buffers
-public import Randomness
+import Randomness
 
 /// How a parameter begins.
 public enum Initializer: Sendable, Equatable {

@@ -2,7 +2,7 @@
 
 public import Autograd
 public import Buffers
-public import Layers
+import Layers
 
 /// One side of a batch, prepared for its encoder.
 public enum EncoderInput: @unchecked Sendable {

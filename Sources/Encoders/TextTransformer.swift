@@ -3,7 +3,7 @@
 // Shapes: B texts, R tokens of all texts, V vocabulary, T context length, D width, E embedding width.
 
 public import Autograd
-public import Buffers
+import Buffers
 public import Layers
 
 /// Token embedding + positions → blocks (causal or not) → norm → pooling → projection. Text is packed: nothing is ever padded.

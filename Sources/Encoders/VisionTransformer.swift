@@ -4,7 +4,7 @@
 // R = B · T rows, D width, E embedding width.
 
 public import Autograd
-public import Buffers
+import Buffers
 import Kernels
 public import Layers
 
