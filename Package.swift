@@ -73,7 +73,13 @@ let package = Package(
         .testTarget(
             name: "ArrayFilesTests", dependencies: ["ArrayFiles", "Buffers", "Failures"], exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(name: "KernelsTests", dependencies: ["Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
-        .testTarget(name: "CollectivesTests", dependencies: ["Buffers", "Collectives", "Failures"], swiftSettings: strict),
+        .target(name: "CollectivesCases", dependencies: ["Buffers", "Collectives"], path: "Tests/CollectivesCases", swiftSettings: strict),
+        .executableTarget(
+            name: "CollectivesProbe", dependencies: ["Buffers", "Collectives", "CollectivesCases", "Failures"], path: "Tests/CollectivesProbe",
+            swiftSettings: strict),
+        .testTarget(
+            name: "CollectivesTests", dependencies: ["Buffers", "Collectives", "CollectivesCases", "CollectivesProbe", "Failures"],
+            swiftSettings: strict),
         .testTarget(name: "AutogradTests", dependencies: ["Autograd", "Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
         .testTarget(name: "EncodersTests", dependencies: ["Autograd", "Buffers", "Encoders", "Kernels", "Layers", "Randomness"], swiftSettings: numeric),
         .testTarget(name: "FANoiseTests", dependencies: ["Buffers", "Collectives", "FANoise", "Failures", "Kernels", "Randomness"], swiftSettings: numeric),
