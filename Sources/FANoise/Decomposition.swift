@@ -61,7 +61,8 @@ final class SpectrumTask {
         switch options.solver.resolved(rows: rows.rows, columns: rows.columns) {
         case .svd: solver = SVDSolver(rows, center: options.center, root: root, communicator)
         case .randomized:
-            solver = RandomizedSolver(rows, center: options.center, sketch: options.sketch, seed: seed, root: root, communicator)
+            solver = RandomizedSolver(
+                rows, center: options.center, sketch: options.sketch, seed: seed, root: root, communicator)
         case .gram, .auto: solver = GramSolver(rows, center: options.center, root: root, communicator)
         }
     }
@@ -83,7 +84,8 @@ final class SpectrumTask {
     func share() throws -> Decomposition {
         let n = rows.columns
         guard rows.order > 0 else {
-            return Decomposition(spectrum: Spectrum(singularValues: [], rows: rows.rows, columns: n), basis_KN: Floats(count: 0))
+            return Decomposition(
+                spectrum: Spectrum(singularValues: [], rows: rows.rows, columns: n), basis_KN: Floats(count: 0))
         }
         let own = try? result?.get()
         if case .failure(let error) = result, communicator.size == 1 { throw error }
@@ -133,7 +135,9 @@ func descendingFloats(_ ascending: Doubles, count: Int, length: Int) -> Floats {
 }
 
 /// Square roots of eigenvalues in descending order; what rounding made negative is zero.
-func singularValues(ofEigenvalues ascending: Doubles) -> [Double] { ascending.array.reversed().map { max($0, 0).squareRoot() } }
+func singularValues(ofEigenvalues ascending: Doubles) -> [Double] {
+    ascending.array.reversed().map { max($0, 0).squareRoot() }
+}
 
 /// The decompositions of several batches, each on every rank. *Collective.*
 ///
@@ -143,7 +147,8 @@ func decompositions(
     of batches: [DistributedRows], options: NoiseOptions, seed: UInt64, _ communicator: any Communicator
 ) throws -> [Decomposition] {
     let tasks = batches.enumerated().map { index, rows in
-        SpectrumTask(rows: rows, options: options, seed: seed, root: index % communicator.size, communicator: communicator)
+        SpectrumTask(
+            rows: rows, options: options, seed: seed, root: index % communicator.size, communicator: communicator)
     }
     for task in tasks { try task.begin() }
     for task in tasks { try task.solve() }

@@ -1,8 +1,7 @@
 // From singular values to the strength of the noise in each direction: the S of the paper. Not here: directions (Decomposition.swift).
 
-import Randomness
-
 private import Foundation
+import Randomness
 
 /// S_j for every direction of a spectrum, and for the directions that no singular vector was computed of.
 struct Gains: Equatable {

@@ -83,8 +83,10 @@ final class GramSolver: SpectrumSolver {
             }
         }
         let sigma = singularValues(ofEigenvalues: try symmetricEigen(gram_NN, order: n))
-        let spectrum = Spectrum(singularValues: sigma, rows: rows.rows, columns: n, scale: max(sigma[0], removed.squareRoot()))
-        return Decomposition(spectrum: spectrum, basis_KN: descendingFloats(gram_NN, count: spectrum.dimension, length: n))
+        let spectrum = Spectrum(
+            singularValues: sigma, rows: rows.rows, columns: n, scale: max(sigma[0], removed.squareRoot()))
+        return Decomposition(
+            spectrum: spectrum, basis_KN: descendingFloats(gram_NN, count: spectrum.dimension, length: n))
     }
 
     private func rowSide(_ all_MN: Floats) throws -> Decomposition {

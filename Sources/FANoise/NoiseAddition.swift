@@ -72,7 +72,8 @@ func addNoise(
         // Isotropic: noise = ρ ε. Otherwise: noise = shaped + ρ ε, ρ being zero but for an approximate spectrum.
         let (main, mainScale, other, otherScale) =
             shape.isIsotropic
-            ? (noise_BN, scale * shape.remainder, noise_BN, Float(0)) : (shaped, scale, noise_BN, scale * shape.remainder)
+            ? (noise_BN, scale * shape.remainder, noise_BN, Float(0))
+            : (shaped, scale, noise_BN, scale * shape.remainder)
         for row in 0..<count {
             let position = (first + row) * n
             addRow(

@@ -84,8 +84,10 @@ public struct NoiseOptions: Sendable, Equatable {
     public var spectrum: Spectra
 
     public init(
-        scaling: Scaling = .sublinear, strength: Float = 0.1, power: Double? = nil, energy: Energy = .paper, center: Bool = false,
-        solver: Solver = .auto, sketch: Int = 256, refresh: Int = 1, schedule: Schedule = .constant, scope: Scope = .global,
+        scaling: Scaling = .sublinear, strength: Float = 0.1, power: Double? = nil, energy: Energy = .paper,
+        center: Bool = false,
+        solver: Solver = .auto, sketch: Int = 256, refresh: Int = 1, schedule: Schedule = .constant,
+        scope: Scope = .global,
         spectrum: Spectra = .separate
     ) {
         self.scaling = scaling
@@ -124,11 +126,15 @@ public struct NoiseOptions: Sendable, Equatable {
     /// Says what is wrong with the combination of settings, if anything.
     /// - Throws: `Failure(.configuration)` naming the key, the value found and what is allowed.
     public func validate() throws {
-        guard strength.isFinite, strength >= 0 else { throw wrong("strength", "\(strength)", "a finite number, 0 or more") }
+        guard strength.isFinite, strength >= 0 else {
+            throw wrong("strength", "\(strength)", "a finite number, 0 or more")
+        }
         if let power {
             guard power.isFinite, abs(power) <= 16 else { throw wrong("power", "\(power)", "between -16 and 16") }
             guard [.sublinear, .power, .shuffled].contains(scaling) else {
-                throw wrong("power", "\(power)", "null with scaling \(scaling.rawValue), whose exponent is fixed; use scaling power")
+                throw wrong(
+                    "power", "\(power)",
+                    "null with scaling \(scaling.rawValue), whose exponent is fixed; use scaling power")
             }
         } else if scaling == .power {
             throw wrong("power", "null", "given with scaling power")
@@ -143,7 +149,9 @@ public struct NoiseOptions: Sendable, Equatable {
         case .warmup(let steps):
             guard steps >= 1 else { throw wrong("schedule", "a warm-up of \(steps) steps", "at least 1 step") }
         case .decay(let from, let to):
-            guard 0 <= from, from < to else { throw wrong("schedule", "a decay from step \(from) to \(to)", "0 ≤ from < to") }
+            guard 0 <= from, from < to else {
+                throw wrong("schedule", "a decay from step \(from) to \(to)", "0 ≤ from < to")
+            }
         }
     }
 

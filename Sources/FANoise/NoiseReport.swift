@@ -22,7 +22,8 @@ public struct NoiseReport: Sendable {
     public var seconds: (spectrum: Double, noise: Double)
 
     public init(
-        strength: Float, noiseToSignal: Double, cosine: Double, rowNorm: Double, spectrum: Spectrum?, spectrumStep: Int?,
+        strength: Float, noiseToSignal: Double, cosine: Double, rowNorm: Double, spectrum: Spectrum?,
+        spectrumStep: Int?,
         solver: NoiseOptions.Solver?, advice: [Advice], seconds: (spectrum: Double, noise: Double)
     ) {
         self.strength = strength

@@ -106,7 +106,9 @@ extension NoiseShape {
         let whole = [header[0], header[2], header[3], header[5]].map { Int(exactly: $0) }
         guard let step = whole[0], let rows = whole[1], let dimension = whole[2], let k = whole[3] else { return nil }
         let r = rows < 0 ? 0 : min(rows, n)
-        guard k >= 0, k <= max(dimension, 0), dimension <= r, encoded.count == header.count + r + k + k * n else { return nil }
+        guard k >= 0, k <= max(dimension, 0), dimension <= r, encoded.count == header.count + r + k + k * n else {
+            return nil
+        }
         let numbers = encoded[header.count..<header.count + r + k].array
         let basis_KN = Floats(count: k * n)
         let start = header.count + r + k
@@ -115,9 +117,11 @@ extension NoiseShape {
             rows < 0
             ? nil
             : Spectrum(
-                singularValues: Array(numbers[..<r]), rows: rows, columns: n, dimension: dimension, isApproximate: header[4] == 1)
+                singularValues: Array(numbers[..<r]), rows: rows, columns: n, dimension: dimension,
+                isApproximate: header[4] == 1)
         self.init(
-            gains: Gains(resolved_K: Array(numbers[r...]), rest: header[6]), basis_KN: basis_KN, columns: n, spectrum: spectrum,
+            gains: Gains(resolved_K: Array(numbers[r...]), rest: header[6]), basis_KN: basis_KN, columns: n,
+            spectrum: spectrum,
             step: step)
     }
 }

@@ -90,8 +90,10 @@ public final class NoiseShaper {
     ) throws -> [(perturbed: Floats, report: NoiseReport)] {
         for side in sides {
             precondition(
-                side.values_BN.count == side.rows * columns && side.gaussian_BN.map { $0.count == side.rows * columns } ?? true,
-                "\(side.rows) rows of \(columns) in \(side.values_BN.count) elements, ε in \(side.gaussian_BN?.count ?? 0)")
+                side.values_BN.count == side.rows * columns
+                    && side.gaussian_BN.map { $0.count == side.rows * columns } ?? true,
+                "\(side.rows) rows of \(columns) in \(side.values_BN.count) elements, ε in \(side.gaussian_BN?.count ?? 0)"
+            )
         }
         let clock = ContinuousClock()
         let begin = clock.now
@@ -111,7 +113,8 @@ public final class NoiseShaper {
                 let field = RandomField(seed: seed, purpose: purpose, stream: stream + UInt32(index))
                 shapes[position].prepare(
                     rows: shapes.count < sides.count ? localRows : side.rows, reuse: options.refresh)
-                results.append(addNoise(to: side, shapes[position], strength: strength, field, step: step, figures: sum))
+                results.append(
+                    addNoise(to: side, shapes[position], strength: strength, field, step: step, figures: sum))
             } else {
                 measure(side, columns: columns, figures: sum)
                 results.append(side.values_BN)
@@ -136,7 +139,9 @@ public final class NoiseShaper {
             strength: strength, noiseToSignal: figures.noiseToSignal, cosine: figures.cosine, rowNorm: figures.rowNorm,
             spectrum: spectrum, spectrumStep: spectrum == nil ? nil : shape?.step,
             solver: spectrum.map { options.solver.resolved(rows: $0.rows, columns: $0.columns) },
-            advice: spectrum.map { Advice.on($0, strength: Double(strength), centered: options.center, resolved: resolved) } ?? [],
+            advice: spectrum.map {
+                Advice.on($0, strength: Double(strength), centered: options.center, resolved: resolved)
+            } ?? [],
             seconds: seconds)
     }
 
@@ -147,7 +152,8 @@ public final class NoiseShaper {
         _ sides: [NoiseSide], counts: [[Int]], step: Int, _ communicator: any Communicator
     ) throws {
         guard let exponent = options.exponent else {
-            let shape = NoiseShape(gains: .isotropic, basis_KN: Floats(count: 0), columns: columns, spectrum: nil, step: step)
+            let shape = NoiseShape(
+                gains: .isotropic, basis_KN: Floats(count: 0), columns: columns, spectrum: nil, step: step)
             shapes = [shape]
             return
         }
@@ -158,7 +164,8 @@ public final class NoiseShaper {
         let world: any Communicator = options.scope == .global ? communicator : SoloWorld()
         var batches = zip(sides, counts).map { side, counts in
             DistributedRows(
-                local_BN: side.values_BN, counts: options.scope == .global ? counts : [side.rows], columns: columns, step: step)
+                local_BN: side.values_BN, counts: options.scope == .global ? counts : [side.rows], columns: columns,
+                step: step)
         }
         if options.spectrum == .joint { batches = [DistributedRows(stacking: batches)] }
         let found = try decompositions(of: batches, options: options, seed: seed, world)
@@ -169,7 +176,8 @@ public final class NoiseShaper {
                 spectrum: decomposition.spectrum, resolved: resolved, exponent: exponent, energy: options.energy,
                 shuffle: options.scaling == .shuffled ? field.permutation(count: resolved, step: step) : nil)
             return NoiseShape(
-                gains: gains, basis_KN: gains.resolved_K.isEmpty ? Floats(count: 0) : decomposition.basis_KN, columns: columns,
+                gains: gains, basis_KN: gains.resolved_K.isEmpty ? Floats(count: 0) : decomposition.basis_KN,
+                columns: columns,
                 spectrum: decomposition.spectrum, step: step)
         }
     }
@@ -186,7 +194,8 @@ extension NoiseShaper {
         shapes = try state.enumerated().map { index, encoded in
             guard let shape = NoiseShape(encoded: encoded, columns: columns) else {
                 throw Failure(
-                    .data, "noise shape \(index) of the checkpoint, \(encoded.count) numbers, does not fit \(columns) columns")
+                    .data,
+                    "noise shape \(index) of the checkpoint, \(encoded.count) numbers, does not fit \(columns) columns")
             }
             return shape
         }

@@ -5,46 +5,46 @@ import Collectives
 import Failures
 
 /// The rows of every rank for each side, `[side][rank]`, after all ranks have agreed that they can go on. *Collective*: one
-/// all-gather of two integers a side.
+/// all-gather of three integers a side.
 ///
 /// - Throws: the same failure on every rank: `Failure(.data)` for a value that is not finite, `Failure(.internal)` for rows that
 ///   do not add up to the global count.
 func agreedCounts(of sides: [NoiseSide], _ communicator: any Communicator) throws -> [[Int]] {
-    let width = 2 * sides.count
+    let width = 3 * sides.count
     let own = Buffer<Int64>(count: width)
     for (index, side) in sides.enumerated() {
-        own[2 * index] = Int64(side.rows)
-        own[2 * index + 1] = Int64(firstNonFiniteRow(side).map { side.firstRow + $0 } ?? -1)
+        own[3 * index] = Int64(side.rows)
+        own[3 * index + 1] = firstNonFiniteRow(of: side.values_BN, side)
+        own[3 * index + 2] = side.gaussian_BN.map { firstNonFiniteRow(of: $0, side) } ?? -1
     }
     let all = Buffer<Int64>(count: width * communicator.size)
     try communicator.allGather(own, into: all)
-    for rank in 0..<communicator.size {
-        for index in sides.indices {
-            let row = all[rank * width + 2 * index + 1]
-            if row >= 0 {
-                let what = sides.count > 1 ? "representations of side \(index)" : "representations"
-                throw Failure(
-                    .data, "\(what) are not finite: row \(row) of the global batch, on rank \(rank), has a NaN or an infinity")
-            }
-        }
+    for position in 0..<all.count where position % 3 > 0 && all[position] >= 0 {
+        let (rank, side) = (position / width, position % width / 3)
+        let what = position % 3 == 1 ? "representations" : "given Gaussian numbers"
+        throw Failure(
+            .data,
+            "\(what)\(sides.count > 1 ? " of side \(side)" : "") are not finite: row \(all[position]) of the global batch, "
+                + "on rank \(rank), has a NaN or an infinity")
     }
     return try sides.enumerated().map { index, side in
-        let counts = (0..<communicator.size).map { Int(all[$0 * width + 2 * index]) }
+        let counts = (0..<communicator.size).map { Int(all[$0 * width + 3 * index]) }
         guard counts.reduce(0, +) == side.globalRows else {
             throw Failure(
-                .internal, "ranks hold \(counts) rows of side \(index), which is not the global batch of \(side.globalRows)")
+                .internal,
+                "ranks hold \(counts) rows of side \(index), which is not the global batch of \(side.globalRows)")
         }
         return counts
     }
 }
 
-/// The first local row with a value that is not finite.
-private func firstNonFiniteRow(_ side: NoiseSide) -> Int? {
-    guard side.rows > 0 else { return nil }
-    let columns = side.values_BN.count / side.rows
+/// The global index of the first local row with a value that is not finite; −1 when there is none.
+private func firstNonFiniteRow(of values_BN: Floats, _ side: NoiseSide) -> Int64 {
+    guard side.rows > 0 else { return -1 }
+    let columns = values_BN.count / side.rows
     for row in 0..<side.rows {
         // x · 0 is 0 for finite x and NaN otherwise: a sum that vectorises, where a test of each value would not.
-        let values = side.values_BN.base + row * columns
+        let values = values_BN.base + row * columns
         var lanes = SIMD8<Float>()
         var column = 0
         while column + 8 <= columns {
@@ -56,7 +56,7 @@ private func firstNonFiniteRow(_ side: NoiseSide) -> Int? {
             sum += values[column] * 0
             column += 1
         }
-        if !(sum == 0) { return row }
+        if !(sum == 0) { return Int64(side.firstRow + row) }
     }
-    return nil
+    return -1
 }

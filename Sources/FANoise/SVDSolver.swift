@@ -56,7 +56,8 @@ final class SVDSolver: SpectrumSolver {
 }
 
 /// The mean row of the global batch, and the square of the singular value that subtracting it removes. *Collective.*
-func globalMean(_ rows: DistributedRows, _ communicator: any Communicator) throws -> (mean_N: Doubles, removed: Double) {
+func globalMean(_ rows: DistributedRows, _ communicator: any Communicator) throws -> (mean_N: Doubles, removed: Double)
+{
     let sums_N = Doubles(repeating: 0, count: rows.columns)
     _ = CentredRows(rows.local_BN, rows: rows.counts[communicator.rank], columns: rows.columns).addMoments(to: sums_N)
     try communicator.allReduce(sums_N)

@@ -18,7 +18,8 @@ public struct Spectrum: Sendable, Equatable {
     /// - Parameter scale: the σ that the tolerance is relative to; the largest one unless the batch was centred.
     public init(singularValues: [Double], rows: Int, columns: Int, scale: Double? = nil, isApproximate: Bool = false) {
         precondition(
-            singularValues.count == min(rows, columns), "\(singularValues.count) singular values of a \(rows)×\(columns) matrix")
+            singularValues.count == min(rows, columns),
+            "\(singularValues.count) singular values of a \(rows)×\(columns) matrix")
         self.singularValues = singularValues
         self.rows = rows
         self.columns = columns

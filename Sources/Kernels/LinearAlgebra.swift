@@ -29,7 +29,8 @@ public func symmetricEigen(_ matrix: Doubles, order n: Int) throws -> Doubles {
     let work = Doubles(count: workCount)
     let integers = Buffer<Int32>(count: integerCount)
     let info = LAPACKE_dsyevd_work(
-        LAPACK_COL_MAJOR, Int8(UInt8(ascii: "V")), Int8(UInt8(ascii: "L")), blasInt(n), matrix.base, blasInt(n), values.base,
+        LAPACK_COL_MAJOR, Int8(UInt8(ascii: "V")), Int8(UInt8(ascii: "L")), blasInt(n), matrix.base, blasInt(n),
+        values.base,
         work.base, blasInt(workCount), integers.base, blasInt(integerCount))
     try check(info, "dsyevd", "order \(n)")
     return values
@@ -56,7 +57,8 @@ public func singularDecomposition(
     let left = Doubles(count: rows * k)
     // The column-major matrix in this memory is Aᵀ = V Σ Uᵀ: LAPACK's left vectors are the right ones of A.
     let info = LAPACKE_dgesdd(
-        LAPACK_COL_MAJOR, Int8(UInt8(ascii: "S")), blasInt(columns), blasInt(rows), matrix.base, blasInt(columns), values.base,
+        LAPACK_COL_MAJOR, Int8(UInt8(ascii: "S")), blasInt(columns), blasInt(rows), matrix.base, blasInt(columns),
+        values.base,
         right.base, blasInt(columns), left.base, blasInt(k))
     try check(info, "dgesdd", "\(rows)×\(columns)")
     return (values, right)
@@ -77,7 +79,8 @@ public func compressedRows(destroying matrix: Doubles, rows: Int, columns: Int) 
     guard rows > columns, columns > 0 else { return matrix }
     let scales = Doubles(count: columns)
     // Column-major Aᵀ = L Qᵀ, and Lᵀ is the R of A; L's unused upper part lies where R has its zeros.
-    let info = LAPACKE_dgelqf(LAPACK_COL_MAJOR, blasInt(columns), blasInt(rows), matrix.base, blasInt(columns), scales.base)
+    let info = LAPACKE_dgelqf(
+        LAPACK_COL_MAJOR, blasInt(columns), blasInt(rows), matrix.base, blasInt(columns), scales.base)
     try check(info, "dgelqf", "\(rows)×\(columns)")
     for row in 1..<columns { (matrix.base + row * columns).update(repeating: 0, count: row) }
     return matrix[0..<columns * columns]
@@ -100,7 +103,8 @@ public func orthonormalize(_ vectors: Doubles, count: Int, length: Int) throws {
         "dgeqrf", "\(count) vectors of \(length)")
     try check(
         LAPACKE_dorgqr(
-            LAPACK_COL_MAJOR, blasInt(length), blasInt(count), blasInt(count), vectors.base, blasInt(length), scales.base),
+            LAPACK_COL_MAJOR, blasInt(length), blasInt(count), blasInt(count), vectors.base, blasInt(length),
+            scales.base),
         "dorgqr", "\(count) vectors of \(length)")
 }
 
@@ -108,7 +112,8 @@ public func orthonormalize(_ vectors: Doubles, count: Int, length: Int) throws {
 ///
 /// - Precondition: op(A) is rows × inner, op(B) is inner × columns, C is rows × columns; none is padded.
 public func gemm(
-    _ a: Doubles, _ transposeA: Transposition = .none, _ b: Doubles, _ transposeB: Transposition = .none, into c: Doubles,
+    _ a: Doubles, _ transposeA: Transposition = .none, _ b: Doubles, _ transposeB: Transposition = .none,
+    into c: Doubles,
     rows: Int, inner: Int, columns: Int
 ) {
     precondition(
@@ -126,6 +131,8 @@ private func check(_ info: Int32, _ routine: String, _ what: String) throws {
     precondition(info >= 0, "argument \(-info) of \(routine) (\(what)) had an illegal value")
     if info > 0 {
         throw Failure(
-            .internal, "\(routine) did not converge for a matrix of \(what) (info \(info)): look for overflow in the representations")
+            .internal,
+            "\(routine) did not converge for a matrix of \(what) (info \(info)): look for overflow in the representations"
+        )
     }
 }

@@ -21,7 +21,8 @@ public struct CentredRows: @unchecked Sendable {
 
     public init(_ values_MN: Floats, rows: Int, columns: Int, mean_N: Doubles? = nil) {
         precondition(values_MN.count == rows * columns, "\(rows)×\(columns) rows in \(values_MN.count) elements")
-        precondition(mean_N.map { $0.count == columns } ?? true, "a mean of \(mean_N?.count ?? 0) for \(columns) columns")
+        precondition(
+            mean_N.map { $0.count == columns } ?? true, "a mean of \(mean_N?.count ?? 0) for \(columns) columns")
         self.values_MN = values_MN
         self.rows = rows
         self.columns = columns
@@ -65,7 +66,8 @@ public struct CentredRows: @unchecked Sendable {
 
     /// Adds the upper triangle (column ≥ row) of XᵀX to `gram_NN`. Cost m n² flops.
     public func addColumnGram(to gram_NN: Doubles) {
-        precondition(gram_NN.count == columns * columns, "Gram matrix of \(columns) columns in \(gram_NN.count) elements")
+        precondition(
+            gram_NN.count == columns * columns, "Gram matrix of \(columns) columns in \(gram_NN.count) elements")
         guard columns > 0 else { return }
         forEachRowBlock { block, count in
             cblas_dsyrk(
@@ -81,7 +83,8 @@ public struct CentredRows: @unchecked Sendable {
         guard rows > 0 else { return }
         forEachColumnPanel { block, panel in
             cblas_dsyrk(
-                CblasRowMajor, CblasUpper, CblasNoTrans, blasInt(rows), blasInt(panel.count), 1, block, blasInt(panel.count), 1,
+                CblasRowMajor, CblasUpper, CblasNoTrans, blasInt(rows), blasInt(panel.count), 1, block,
+                blasInt(panel.count), 1,
                 gram_MM.base, blasInt(rows))
         }
     }
@@ -99,7 +102,8 @@ public struct CentredRows: @unchecked Sendable {
         let product = Doubles(count: k * min(blockLength, columns))
         forEachColumnPanel { block, panel in
             cblas_dgemm(
-                CblasRowMajor, CblasNoTrans, CblasNoTrans, blasInt(k), blasInt(panel.count), blasInt(rows), 1, left_KM.base,
+                CblasRowMajor, CblasNoTrans, CblasNoTrans, blasInt(k), blasInt(panel.count), blasInt(rows), 1,
+                left_KM.base,
                 blasInt(rows), block, blasInt(panel.count), 0, product.base, blasInt(panel.count))
             for vector in 0..<k {
                 let source = product.base + vector * panel.count
@@ -130,7 +134,8 @@ public struct CentredRows: @unchecked Sendable {
         forEachRowBlock { block, count in
             project(block, count, vectors_KN, k, into: projected.base)
             cblas_dgemm(
-                CblasRowMajor, CblasTrans, CblasNoTrans, blasInt(k), blasInt(columns), blasInt(count), 1, projected.base, blasInt(k),
+                CblasRowMajor, CblasTrans, CblasNoTrans, blasInt(k), blasInt(columns), blasInt(count), 1,
+                projected.base, blasInt(k),
                 block, blasInt(columns), 1, result_KN.base, blasInt(columns))
         }
     }
@@ -145,17 +150,20 @@ public struct CentredRows: @unchecked Sendable {
         forEachRowBlock { block, count in
             project(block, count, vectors_KN, k, into: projected.base)
             cblas_dsyrk(
-                CblasRowMajor, CblasUpper, CblasTrans, blasInt(k), blasInt(count), 1, projected.base, blasInt(k), 1, gram_KK.base,
+                CblasRowMajor, CblasUpper, CblasTrans, blasInt(k), blasInt(count), 1, projected.base, blasInt(k), 1,
+                gram_KK.base,
                 blasInt(k))
         }
     }
 
     /// block (count × n) · Qᵀ (n × k).
     private func project(
-        _ block: UnsafeMutablePointer<Double>, _ count: Int, _ vectors_KN: Doubles, _ k: Int, into result: UnsafeMutablePointer<Double>
+        _ block: UnsafeMutablePointer<Double>, _ count: Int, _ vectors_KN: Doubles, _ k: Int,
+        into result: UnsafeMutablePointer<Double>
     ) {
         cblas_dgemm(
-            CblasRowMajor, CblasNoTrans, CblasTrans, blasInt(count), blasInt(k), blasInt(columns), 1, block, blasInt(columns),
+            CblasRowMajor, CblasNoTrans, CblasTrans, blasInt(count), blasInt(k), blasInt(columns), 1, block,
+            blasInt(columns),
             vectors_KN.base, blasInt(columns), 0, result, blasInt(k))
     }
 

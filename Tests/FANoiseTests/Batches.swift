@@ -18,7 +18,9 @@ enum BatchKind: String, CaseIterable {
         case .random: break
         case .decaying:
             // Column scales from 1 to 10⁻³, then rows mixed, plus a common mean.
-            for index in values.indices { values[index] *= Float(pow10(-3 * Double(index % n) / Double(max(1, n - 1)))) }
+            for index in values.indices {
+                values[index] *= Float(pow10(-3 * Double(index % n) / Double(max(1, n - 1))))
+            }
             for index in values.indices { values[index] += index % n == 0 ? 2 : 0.01 }
         case .deficient:
             let left = field.normals(step: 1, firstRow: 0, rows: m, columns: 2)
@@ -67,7 +69,8 @@ struct Outcome: Sendable {
 
 /// Perturbs `values` (m × n) sharded over a world of `ranks` ranks.
 func perturbed(
-    _ values: [Float], rows m: Int, columns n: Int, options: NoiseOptions, ranks: Int = 1, sharding: Sharding = .even, step: Int = 3,
+    _ values: [Float], rows m: Int, columns n: Int, options: NoiseOptions, ranks: Int = 1, sharding: Sharding = .even,
+    step: Int = 3,
     seed: UInt64 = 5, stream: UInt32 = 0, gaussian: [Float]? = nil
 ) throws -> Outcome {
     let counts = sharding.counts(rows: m, ranks: ranks)
@@ -84,6 +87,8 @@ func perturbed(
 }
 
 /// Runs `body` on each of `ranks` ranks and returns what they return, in rank order.
-func inWorld<Value: Sendable>(_ ranks: Int, _ body: @escaping @Sendable (any Communicator) throws -> Value) throws -> [Value] {
+func inWorld<Value: Sendable>(_ ranks: Int, _ body: @escaping @Sendable (any Communicator) throws -> Value) throws
+    -> [Value]
+{
     try ranks == 1 ? [body(SoloWorld())] : ThreadWorld.run(ranks: ranks, body)
 }

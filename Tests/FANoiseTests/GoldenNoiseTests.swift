@@ -11,13 +11,17 @@ import Testing
             scaling: .power, strength: 1, power: golden.power, energy: golden.isMatched ? .matched : .paper,
             center: golden.isCentred, solver: solver)
         let result = try perturbed(
-            golden.x, rows: golden.rows, columns: golden.columns, options: options, ranks: 1 + index % 3, gaussian: golden.gaussian)
+            golden.x, rows: golden.rows, columns: golden.columns, options: options, ranks: 1 + index % 3,
+            gaussian: golden.gaussian)
         let found = error(
-            result.values, Dense(golden.rows, golden.columns, golden.x), Dense(golden.rows, golden.columns, golden.noise))
+            result.values, Dense(golden.rows, golden.columns, golden.x),
+            Dense(golden.rows, golden.columns, golden.noise))
         // Rounding X̃ to float32, ‖X‖/‖noise‖ below 20, and products of at most 7 terms: 20 · 2⁻²⁴ + 7 · 2⁻²⁴.
         #expect(found < 2e-6)
         let sigma = try #require(result.report.spectrum?.singularValues)
         // σ of a Gram matrix is good to √(n · 2⁻⁵³) σ_1 = 4e-8 σ_1 where it should be zero, and much better elsewhere.
-        for (value, expected) in zip(sigma, golden.singularValues) { #expect(abs(value - expected) < 5e-8 * golden.singularValues[0]) }
+        for (value, expected) in zip(sigma, golden.singularValues) {
+            #expect(abs(value - expected) < 5e-8 * golden.singularValues[0])
+        }
     }
 }

@@ -33,7 +33,9 @@ struct Dense {
         precondition(a.columns == b.rows)
         var result = Dense(a.rows, b.columns)
         for row in 0..<a.rows {
-            for inner in 0..<a.columns { for column in 0..<b.columns { result[row, column] += a[row, inner] * b[inner, column] } }
+            for inner in 0..<a.columns {
+                for column in 0..<b.columns { result[row, column] += a[row, inner] * b[inner, column] }
+            }
         }
         return result
     }
@@ -74,7 +76,9 @@ func jacobiSVD(_ x: Dense) -> (sigma: [Double], right: Dense) {
                 let t = (zeta >= 0 ? 1.0 : -1.0) / (abs(zeta) + (1 + zeta * zeta).squareRoot())
                 let c = 1 / (1 + t * t).squareRoot()
                 let s = c * t
-                for row in 0..<a.rows { (a[row, i], a[row, j]) = (c * a[row, i] - s * a[row, j], s * a[row, i] + c * a[row, j]) }
+                for row in 0..<a.rows {
+                    (a[row, i], a[row, j]) = (c * a[row, i] - s * a[row, j], s * a[row, i] + c * a[row, j])
+                }
                 for row in 0..<q {
                     (rotation[row, i], rotation[row, j]) = (
                         c * rotation[row, i] - s * rotation[row, j], s * rotation[row, i] + c * rotation[row, j]
@@ -101,7 +105,8 @@ func jacobiSVD(_ x: Dense) -> (sigma: [Double], right: Dense) {
 /// (α/√n) (ε V diag(S)) Vᵀ,  S_j = σ_j^p / mean_r(σ^p),  σ_j ≤ scale · max(m, n) · 2⁻²³ counts as 0
 /// ```
 func referenceNoise(
-    _ x: Dense, gaussian: Dense, alpha: Double, power: Double, isMatched: Bool, isCentred: Bool, rowsOfSpectrum: Dense? = nil
+    _ x: Dense, gaussian: Dense, alpha: Double, power: Double, isMatched: Bool, isCentred: Bool,
+    rowsOfSpectrum: Dense? = nil
 ) -> Dense {
     let whole = rowsOfSpectrum ?? x
     let batch = isCentred ? whole.centred : whole

@@ -16,20 +16,25 @@ import Testing
                 for energy in NoiseOptions.Energy.allCases {
                     let zeros = BatchKind.zero.values(rows: m, columns: n)
                     let options = NoiseOptions(scaling: scaling, energy: energy, solver: solver)
-                    let result = try perturbed(zeros, rows: m, columns: n, options: options, ranks: ranks, sharding: .lastOnly)
+                    let result = try perturbed(
+                        zeros, rows: m, columns: n, options: options, ranks: ranks, sharding: .lastOnly)
                     #expect(result.values == zeros)
-                    #expect(result.report.noiseToSignal == 0 && result.report.cosine == 1 && result.report.advice == [.empty])
+                    #expect(
+                        result.report.noiseToSignal == 0 && result.report.cosine == 1
+                            && result.report.advice == [.empty])
                 }
             }
         }
     }
 
     /// A centred batch of equal rows is zero up to rounding: the tolerance, relative to what centring removed, must catch it.
-    @Test(arguments: NoiseOptions.Solver.allCases) func equalRowsHaveNothingToCentre(solver: NoiseOptions.Solver) throws {
+    @Test(arguments: NoiseOptions.Solver.allCases) func equalRowsHaveNothingToCentre(solver: NoiseOptions.Solver) throws
+    {
         for (m, n) in [(1, 5), (2, 3), (40, 6), (5, 17)] {
             let values = BatchKind.equalRows.values(rows: m, columns: n)
             let result = try perturbed(
-                values, rows: m, columns: n, options: NoiseOptions(scaling: .uniform, center: true, solver: solver), ranks: 2)
+                values, rows: m, columns: n, options: NoiseOptions(scaling: .uniform, center: true, solver: solver),
+                ranks: 2)
             #expect(result.values == values, "\(m)×\(n)")
         }
     }
@@ -74,7 +79,8 @@ import Testing
             let first = 3 * communicator.rank
             do {
                 _ = try shaper.perturb(
-                    Floats(Array(broken[first * n..<(first + 3) * n])), rows: 3, firstRow: first, globalRows: m, step: 0,
+                    Floats(Array(broken[first * n..<(first + 3) * n])), rows: 3, firstRow: first, globalRows: m,
+                    step: 0,
                     communicator: communicator)
                 return "no failure"
             } catch let failure as Failure {
@@ -85,6 +91,18 @@ import Testing
             Set(messages) == [
                 "65: representations are not finite: row 7 of the global batch, on rank 2, has a NaN or an infinity"
             ])
+    }
+
+    @Test func givenNumbersMustBeFiniteToo() {
+        let values = BatchKind.random.values(rows: 4, columns: 3)
+        var gaussian = values
+        gaussian[7] = .nan
+        let broken = gaussian
+        let failure = #expect(throws: Failure.self) {
+            try perturbed(values, rows: 4, columns: 3, options: NoiseOptions(), ranks: 2, gaussian: broken)
+        }
+        #expect(failure?.exitCode == 65)
+        #expect(failure?.message.contains("given Gaussian numbers are not finite: row 2") == true)
     }
 
     @Test func rowsThatDoNotAddUpFailOnEveryRank() throws {

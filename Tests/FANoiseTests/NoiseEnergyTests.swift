@@ -8,7 +8,9 @@ import Testing
 
 @Suite struct NoiseEnergyTests {
     /// E‖noise row‖² = α²/n Σ S²; over N rows the mean has the standard deviation α²/n √(2 Σ S⁴ / N).
-    @Test(arguments: [NoiseOptions.Scaling.gaussian, .uniform, .sublinear, .linear, .shuffled], NoiseOptions.Energy.allCases)
+    @Test(
+        arguments: [NoiseOptions.Scaling.gaussian, .uniform, .sublinear, .linear, .shuffled],
+        NoiseOptions.Energy.allCases)
     func energyOfARow(scaling: NoiseOptions.Scaling, energy: NoiseOptions.Energy) throws {
         let (m, n, alpha) = (4000, 8, 0.7)
         let values = BatchKind.decaying.values(rows: m, columns: n)
@@ -34,22 +36,30 @@ import Testing
         #expect(abs(result.report.noiseToSignal / (found * Double(m) / signal).squareRoot() - 1) < 1e-5)
         #expect(abs(result.report.rowNorm / (signal / Double(m)).squareRoot() - 1) < 1e-9)
         let cosines = (0..<m).map { row -> Double in
-            let (x, y) = (values[row * n..<row * n + n].map { Double($0) }, result.values[row * n..<row * n + n].map { Double($0) })
-            let products = zip(x, y).reduce(into: (0.0, 0.0, 0.0)) { $0 = ($0.0 + $1.0 * $1.1, $0.1 + $1.0 * $1.0, $0.2 + $1.1 * $1.1) }
+            let (x, y) = (
+                values[row * n..<row * n + n].map { Double($0) },
+                result.values[row * n..<row * n + n].map { Double($0) }
+            )
+            let products = zip(x, y).reduce(into: (0.0, 0.0, 0.0)) {
+                $0 = ($0.0 + $1.0 * $1.1, $0.1 + $1.0 * $1.0, $0.2 + $1.1 * $1.1)
+            }
             return products.0 / (products.1 * products.2).squareRoot()
         }
         #expect(abs(result.report.cosine - cosines.reduce(0, +) / Double(m)) < 1e-6)
     }
 
     /// M itself, read off with ε = I and a strength that makes rounding of X + noise harmless.
-    private func shapeMatrix(_ options: NoiseOptions, _ values: [Float], _ m: Int, _ n: Int, seed: UInt64 = 5, ranks: Int = 1)
+    private func shapeMatrix(
+        _ options: NoiseOptions, _ values: [Float], _ m: Int, _ n: Int, seed: UInt64 = 5, ranks: Int = 1
+    )
         throws -> Dense
     {
         var identity = Array(repeating: Float(0), count: m * n)
         for index in 0..<min(m, n) { identity[index * n + index] = 1 }
         var options = options
         options.strength = 1e4 * Float(n).squareRoot()
-        let result = try perturbed(values, rows: m, columns: n, options: options, ranks: ranks, seed: seed, gaussian: identity)
+        let result = try perturbed(
+            values, rows: m, columns: n, options: options, ranks: ranks, seed: seed, gaussian: identity)
         return Dense(n, n, (0..<n * n).map { (Double(result.values[$0]) - Double(values[$0])) / 1e4 })
     }
 
@@ -60,7 +70,9 @@ import Testing
         let shuffled = try shapeMatrix(NoiseOptions(scaling: .shuffled), values, m, n, ranks: ranks)
         let other = try shapeMatrix(NoiseOptions(scaling: .shuffled), values, m, n, seed: 6)
         // Eigenvalues of M are S, whatever the order; float32 products of gains up to 3.
-        for (value, expected) in zip(jacobiSVD(shuffled).sigma, jacobiSVD(ordered).sigma) { #expect(abs(value - expected) < 1e-5) }
+        for (value, expected) in zip(jacobiSVD(shuffled).sigma, jacobiSVD(ordered).sigma) {
+            #expect(abs(value - expected) < 1e-5)
+        }
         #expect(zip(shuffled.values, ordered.values).contains { abs($0 - $1) > 0.1 })
         #expect(zip(shuffled.values, other.values).contains { abs($0 - $1) > 0.1 })
         #expect(zip(shuffled.values, shuffled.transposed.values).allSatisfy { abs($0 - $1) < 1e-5 })
@@ -100,7 +112,8 @@ import Testing
     @Test(arguments: [(60, 40), (40, 60)]) func randomizedIsExactForLowRank(m: Int, n: Int) throws {
         let values = BatchKind.deficient.values(rows: m, columns: n)
         let exact = try perturbed(values, rows: m, columns: n, options: NoiseOptions(strength: 1, solver: .svd))
-        let found = try perturbed(values, rows: m, columns: n, options: NoiseOptions(strength: 1, solver: .randomized, sketch: 8))
+        let found = try perturbed(
+            values, rows: m, columns: n, options: NoiseOptions(strength: 1, solver: .randomized, sketch: 8))
         #expect(zip(found.values, exact.values).allSatisfy { abs($0 - $1) < 1e-5 })
         #expect(found.report.spectrum?.dimension == 2 && found.report.spectrum?.isApproximate == false)
     }

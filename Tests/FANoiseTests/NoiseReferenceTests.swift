@@ -26,7 +26,8 @@ struct ReferenceCase: Sendable, CustomTestStringConvertible {
                 for energy in NoiseOptions.Energy.allCases {
                     for (scaling, power) in shapes {
                         cases.append(
-                            ReferenceCase(scaling: scaling, power: power, energy: energy, center: center, solver: solver))
+                            ReferenceCase(
+                                scaling: scaling, power: power, energy: energy, center: center, solver: solver))
                     }
                 }
             }
@@ -58,7 +59,8 @@ func error(_ result: [Float], _ x: Dense, _ noise: Dense) -> Double {
                 let field = RandomField(seed: 5, purpose: .outputNoise, stream: 2)
                 let gaussian = field.normals(step: 3, firstRow: 0, rows: m, columns: n).array
                 let noise = referenceNoise(
-                    x, gaussian: Dense(m, n, gaussian), alpha: 0.5, power: test.exponent, isMatched: test.energy == .matched,
+                    x, gaussian: Dense(m, n, gaussian), alpha: 0.5, power: test.exponent,
+                    isMatched: test.energy == .matched,
                     isCentred: test.center)
                 let options = NoiseOptions(
                     scaling: test.scaling, strength: 0.5, power: test.power, energy: test.energy, center: test.center,
@@ -80,7 +82,8 @@ func error(_ result: [Float], _ x: Dense, _ noise: Dense) -> Double {
         let field = RandomField(seed: 5, purpose: .outputNoise, stream: 0)
         let gaussian = field.normals(step: 3, firstRow: 0, rows: m, columns: n).array
         let result = try perturbed(
-            values, rows: m, columns: n, options: NoiseOptions(scaling: .gaussian, strength: 0.3), ranks: ranks, sharding: .growing)
+            values, rows: m, columns: n, options: NoiseOptions(scaling: .gaussian, strength: 0.3), ranks: ranks,
+            sharding: .growing)
         for index in values.indices {
             let expected = Double(values[index]) + 0.3 / 5.0.squareRoot() * Double(gaussian[index])
             // One product and one sum in float32.
@@ -94,7 +97,8 @@ func error(_ result: [Float], _ x: Dense, _ noise: Dense) -> Double {
         let values = BatchKind.decaying.values(rows: m, columns: n)
         let gaussian = RandomField(seed: 1, purpose: .test).normals(step: 0, firstRow: 0, rows: m, columns: n).array
         let noise = referenceNoise(
-            Dense(m, n, values), gaussian: Dense(m, n, gaussian), alpha: 0.5, power: 0.5, isMatched: false, isCentred: false)
+            Dense(m, n, values), gaussian: Dense(m, n, gaussian), alpha: 0.5, power: 0.5, isMatched: false,
+            isCentred: false)
         let result = try perturbed(
             values, rows: m, columns: n, options: NoiseOptions(strength: 0.5), ranks: ranks, gaussian: gaussian)
         #expect(error(result.values, Dense(m, n, values), noise) < Self.tolerance)
@@ -114,7 +118,8 @@ func error(_ result: [Float], _ x: Dense, _ noise: Dense) -> Double {
                 let first = counts[..<communicator.rank].reduce(0, +)
                 let own = first * n..<(first + counts[communicator.rank]) * n
                 return NoiseSide(
-                    Floats(Array(sides[side][own])), rows: counts[communicator.rank], firstRow: first, globalRows: sizes[side])
+                    Floats(Array(sides[side][own])), rows: counts[communicator.rank], firstRow: first,
+                    globalRows: sizes[side])
             }
             return try shaper.perturb(local, step: 3, communicator: communicator).map(\.perturbed.array)
         }
@@ -133,12 +138,16 @@ func error(_ result: [Float], _ x: Dense, _ noise: Dense) -> Double {
     @Test func scopeRankTakesOwnRows() throws {
         let (m, n) = (12, 5)
         let values = BatchKind.decaying.values(rows: m, columns: n)
-        let result = try perturbed(values, rows: m, columns: n, options: NoiseOptions(strength: 0.5, scope: .rank), ranks: 2)
+        let result = try perturbed(
+            values, rows: m, columns: n, options: NoiseOptions(strength: 0.5, scope: .rank), ranks: 2)
         for rank in 0..<2 {
             let own = Array(values[rank * 30..<(rank + 1) * 30])
-            let gaussian = RandomField(seed: 5, purpose: .outputNoise).normals(step: 3, firstRow: 6 * rank, rows: 6, columns: n).array
+            let gaussian = RandomField(seed: 5, purpose: .outputNoise).normals(
+                step: 3, firstRow: 6 * rank, rows: 6, columns: n
+            ).array
             let noise = referenceNoise(
-                Dense(6, n, own), gaussian: Dense(6, n, gaussian), alpha: 0.5, power: 0.5, isMatched: false, isCentred: false)
+                Dense(6, n, own), gaussian: Dense(6, n, gaussian), alpha: 0.5, power: 0.5, isMatched: false,
+                isCentred: false)
             #expect(error(Array(result.values[rank * 30..<(rank + 1) * 30]), Dense(6, n, own), noise) < Self.tolerance)
         }
     }

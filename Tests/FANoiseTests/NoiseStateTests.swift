@@ -35,11 +35,14 @@ import Testing
     /// The spectrum of the window's first step serves all its steps, with new random numbers each.
     @Test(arguments: 1...3) func refreshKeepsTheShape(ranks: Int) throws {
         let (m, n) = (12, 5)
-        let parts = try train(3..<8, options: NoiseOptions(strength: 0.5, refresh: 3), rows: m, columns: n, ranks: ranks)
+        let parts = try train(
+            3..<8, options: NoiseOptions(strength: 0.5, refresh: 3), rows: m, columns: n, ranks: ranks)
         #expect(parts[0].spectrumSteps == [3, 3, 3, 6, 6])
         for (index, step) in (3..<8).enumerated() {
             let x = Dense(m, n, Self.batch(step, m, n))
-            let gaussian = RandomField(seed: 5, purpose: .outputNoise).normals(step: step, firstRow: 0, rows: m, columns: n).array
+            let gaussian = RandomField(seed: 5, purpose: .outputNoise).normals(
+                step: step, firstRow: 0, rows: m, columns: n
+            ).array
             let noise = referenceNoise(
                 x, gaussian: Dense(m, n, gaussian), alpha: 0.5, power: 0.5, isMatched: false, isCentred: false,
                 rowsOfSpectrum: Dense(m, n, Self.batch(step / 3 * 3, m, n)))
@@ -56,7 +59,8 @@ import Testing
             let before = try train(0..<5, options: options, rows: size.0, columns: size.1, ranks: 2)
             #expect(before[0].state.isEmpty == (refresh == 1))
             #expect(before[0].state.map(\.array) == before[1].state.map(\.array))
-            let after = try train(5..<8, options: options, rows: size.0, columns: size.1, ranks: 2, from: before[0].state)
+            let after = try train(
+                5..<8, options: options, rows: size.0, columns: size.1, ranks: 2, from: before[0].state)
             for rank in 0..<2 { #expect(before[rank].values + after[rank].values == whole[rank].values) }
         }
     }
@@ -70,7 +74,9 @@ import Testing
             #expect(throws: Failure.self) { try shaper.restore([wrong]) }
         }
         let fitting = try NoiseShaper(options: NoiseOptions(refresh: 2), columns: 4, seed: 0)
-        for wrong in [saved[0..<saved.count - 1], nan] { #expect(throws: Failure.self) { try fitting.restore([wrong]) } }
+        for wrong in [saved[0..<saved.count - 1], nan] {
+            #expect(throws: Failure.self) { try fitting.restore([wrong]) }
+        }
         try fitting.restore([saved])
     }
 
@@ -85,7 +91,8 @@ import Testing
             let count = counts[communicator.rank]
             let sides = (0..<3).map { side in
                 NoiseSide(
-                    Floats(Array(Self.batch(side, size.0, size.1)[first * size.1..<(first + count) * size.1])), rows: count,
+                    Floats(Array(Self.batch(side, size.0, size.1)[first * size.1..<(first + count) * size.1])),
+                    rows: count,
                     firstRow: first, globalRows: size.0)
             }
             _ = try shaper.perturb(sides, step: 0, communicator: communicator)
@@ -97,16 +104,20 @@ import Testing
     @Test func noiseIsAFunctionOfSeedStepAndSide() throws {
         let values = BatchKind.random.values(rows: 6, columns: 4)
         func run(_ step: Int, _ seed: UInt64, _ stream: UInt32) throws -> [Float] {
-            try perturbed(values, rows: 6, columns: 4, options: NoiseOptions(), step: step, seed: seed, stream: stream).values
+            try perturbed(values, rows: 6, columns: 4, options: NoiseOptions(), step: step, seed: seed, stream: stream)
+                .values
         }
         let base = try run(1, 1, 0)
         #expect(try run(1, 1, 0) == base)
-        for other in [try run(2, 1, 0), try run(1, 2, 0), try run(1, 1, 1)] { #expect(zip(base, other).allSatisfy { $0 != $1 }) }
+        for other in [try run(2, 1, 0), try run(1, 2, 0), try run(1, 1, 1)] {
+            #expect(zip(base, other).allSatisfy { $0 != $1 })
+        }
     }
 
     @Test func scheduleIsAFunctionOfTheStep() {
         let cases: [(NoiseOptions.Schedule, [Float])] = [
-            (.constant, [2, 2, 2, 2, 2, 2]), (.warmup(steps: 4), [0.5, 1, 1.5, 2, 2, 2]), (.decay(from: 1, to: 5), [2, 2, 1.5, 1, 0.5, 0]),
+            (.constant, [2, 2, 2, 2, 2, 2]), (.warmup(steps: 4), [0.5, 1, 1.5, 2, 2, 2]),
+            (.decay(from: 1, to: 5), [2, 2, 1.5, 1, 0.5, 0]),
         ]
         for (schedule, expected) in cases {
             let options = NoiseOptions(strength: 2, schedule: schedule)
@@ -114,17 +125,22 @@ import Testing
         }
     }
 
-    @Test(arguments: [NoiseOptions(scaling: .none), NoiseOptions(strength: 0), NoiseOptions(schedule: .decay(from: 0, to: 1))])
+    @Test(arguments: [
+        NoiseOptions(scaling: .none), NoiseOptions(strength: 0), NoiseOptions(schedule: .decay(from: 0, to: 1)),
+    ])
     func withoutNoiseTheBatchIsUntouched(options: NoiseOptions) throws {
         let values = BatchKind.random.values(rows: 6, columns: 4)
         let result = try perturbed(values, rows: 6, columns: 4, options: options, ranks: 2)
         #expect(result.values == values)
-        #expect(result.report.noiseToSignal == 0 && abs(result.report.cosine - 1) < 1e-15 && result.report.spectrum == nil)
+        #expect(
+            result.report.noiseToSignal == 0 && abs(result.report.cosine - 1) < 1e-15 && result.report.spectrum == nil)
     }
 
     @Test(arguments: [
-        NoiseOptions(strength: -1), NoiseOptions(strength: .nan), NoiseOptions(scaling: .power), NoiseOptions(power: .infinity),
-        NoiseOptions(scaling: .linear, power: 2), NoiseOptions(scaling: .gaussian, power: 0.5), NoiseOptions(refresh: 0),
+        NoiseOptions(strength: -1), NoiseOptions(strength: .nan), NoiseOptions(scaling: .power),
+        NoiseOptions(power: .infinity),
+        NoiseOptions(scaling: .linear, power: 2), NoiseOptions(scaling: .gaussian, power: 0.5),
+        NoiseOptions(refresh: 0),
         NoiseOptions(sketch: 0), NoiseOptions(refresh: 2, scope: .rank), NoiseOptions(schedule: .warmup(steps: 0)),
         NoiseOptions(schedule: .decay(from: 3, to: 3)),
     ])

@@ -28,7 +28,9 @@ private func product(
     return result
 }
 
-private func largestDifference(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { max($0, abs($1.0 - $1.1)) } }
+private func largestDifference(_ a: [Double], _ b: [Double]) -> Double {
+    zip(a, b).reduce(0) { max($0, abs($1.0 - $1.1)) }
+}
 
 @Suite struct LinearAlgebraTests {
     /// Backward stable routines: residuals of a few n · 2⁻⁵³ · ‖A‖; ‖A‖ is under 40² here, n at most 40.
@@ -43,20 +45,28 @@ private func largestDifference(_ a: [Double], _ b: [Double]) -> Double { zip(a, 
         let values = try symmetricEigen(matrix, order: n)
         #expect(values.array == values.array.sorted())
         let scaled = Doubles((0..<n * n).map { values[$0 / n] * matrix[$0] })
-        #expect(largestDifference(product(matrix, scaled, rows: n, inner: n, columns: n, transposeA: true), full) < Self.tolerance)
+        #expect(
+            largestDifference(product(matrix, scaled, rows: n, inner: n, columns: n, transposeA: true), full)
+                < Self.tolerance)
     }
 
-    @Test(arguments: [(1, 1), (1, 6), (6, 1), (9, 4), (4, 9), (31, 31)]) func singularVectorsDiagonalise(m: Int, n: Int) throws {
+    @Test(arguments: [(1, 1), (1, 6), (6, 1), (9, 4), (4, 9), (31, 31)]) func singularVectorsDiagonalise(m: Int, n: Int)
+        throws
+    {
         let (_, x) = normals(m, n)
         let k = min(m, n)
         let (values, right) = try singularDecomposition(destroying: Doubles(x.array), rows: m, columns: n)
         #expect(values.array == values.array.sorted(by: >))
         let scaled = Doubles((0..<k * n).map { values[$0 / n] * values[$0 / n] * right[$0] })
         let gram = product(x, x, rows: n, inner: m, columns: n, transposeA: true)
-        #expect(largestDifference(product(right, scaled, rows: n, inner: k, columns: n, transposeA: true), gram) < Self.tolerance)
+        #expect(
+            largestDifference(product(right, scaled, rows: n, inner: k, columns: n, transposeA: true), gram)
+                < Self.tolerance)
     }
 
-    @Test(arguments: [(0, 3), (2, 5), (5, 5), (17, 5), (40, 1)]) func compressionKeepsTheGramMatrix(m: Int, n: Int) throws {
+    @Test(arguments: [(0, 3), (2, 5), (5, 5), (17, 5), (40, 1)]) func compressionKeepsTheGramMatrix(m: Int, n: Int)
+        throws
+    {
         let (_, x) = normals(m, n)
         let compressed = try compressedRows(destroying: Doubles(x.array), rows: m, columns: n)
         #expect(compressed.count == min(m, n) * n)
@@ -100,7 +110,9 @@ private func largestDifference(_ a: [Double], _ b: [Double]) -> Double { zip(a, 
         return (CentredRows(floats, rows: m, columns: n, mean_N: mean), doubles)
     }
 
-    private func upper(_ values: [Double], _ n: Int) -> [Double] { values.indices.filter { $0 % n >= $0 / n }.map { values[$0] } }
+    private func upper(_ values: [Double], _ n: Int) -> [Double] {
+        values.indices.filter { $0 % n >= $0 / n }.map { values[$0] }
+    }
 
     @Test(arguments: sizes, [false, true]) func gramMatrices(size: (Int, Int), centred: Bool) {
         let (m, n) = size
