@@ -100,7 +100,7 @@ public final class Tape {
     ///   - seeds: tensors with their gradients `dL/dtensor`, same element count.
     ///   - finished: told the layout index of each parameter when nothing on this tape will add to its gradient any more.
     public func backward(
-        from seeds: [(tensor: Tensor, gradient: Floats)], finished: (Int) throws -> Void = { _ in }
+        from seeds: [(tensor: Tensor, gradient: Floats)], finished: (Int) throws -> Void
     ) rethrows {
         for (tensor, gradient) in seeds {
             precondition(tensor.values.count == gradient.count, "gradient of \(gradient.count) for a tensor of shape \(tensor.shape)")
@@ -118,6 +118,9 @@ public final class Tape {
             }
         }
     }
+
+    /// The same, when nobody waits for single parameters.
+    public func backward(from seeds: [(tensor: Tensor, gradient: Floats)]) { backward(from: seeds) { _ in } }
 
     /// The gradient that `backward` left in a leaf (`requiresGradient`, not a parameter); nil when nothing reached it.
     public func gradient(of leaf: Tensor) -> Floats? { leaf.gradient }

@@ -27,18 +27,18 @@ private let cases: [Case] = [
     Case(name: "linear, gelu", input: [5, 3], parameters: [[4, 3], [4]]) {
         $0.linear($1, weight: $2[0], bias: $2[1], activation: .geluErf)
     },
-    Case(name: "add", input: [4, 3], parameters: []) { $0.add($1, $0.add($1, $1)) },
+    Case(name: "add", input: [4, 3], parameters: []) { tape, x, _ in tape.add(x, tape.add(x, x)) },
     Case(name: "layer norm", input: [4, 6], parameters: [[6], [6]]) { $0.layerNorm($1, gain: $2[0], shift: $2[1], epsilon: 1e-5) },
-    Case(name: "attention", input: [7, 24], parameters: []) { $0.attention(qkv: $1, offsets: [0, 1, 5, 7], heads: 2, causal: false) },
-    Case(name: "causal attention", input: [7, 24], parameters: []) { $0.attention(qkv: $1, offsets: [0, 4, 7], heads: 2, causal: true) },
+    Case(name: "attention", input: [7, 24], parameters: []) { tape, x, _ in tape.attention(qkv: x, offsets: [0, 1, 5, 7], heads: 2, causal: false) },
+    Case(name: "causal attention", input: [7, 24], parameters: []) { tape, x, _ in tape.attention(qkv: x, offsets: [0, 4, 7], heads: 2, causal: true) },
     Case(name: "embedding", input: [1, 4], parameters: [[6, 4]]) { tape, _, parameters in
         tape.embedding([0, 5, 5, 2], table: parameters[0])
     },
     Case(name: "class token", input: [6, 4], parameters: [[4]]) { $0.prependToken($2[0], to: $1, patches: 3) },
-    Case(name: "gather", input: [5, 3], parameters: []) { $0.gather($1, rows: [4, 0, 4]) },
-    Case(name: "mean pooling", input: [6, 3], parameters: []) { $0.meanPool($1, offsets: [0, 1, 6]) },
-    Case(name: "normalise rows", input: [4, 5], parameters: []) { $0.normalizeRows($1) },
-    Case(name: "dropout", input: [4, 5], parameters: []) { $0.dropout($1, probability: 0.4, stream: 2) },
+    Case(name: "gather", input: [5, 3], parameters: []) { tape, x, _ in tape.gather(x, rows: [4, 0, 4]) },
+    Case(name: "mean pooling", input: [6, 3], parameters: []) { tape, x, _ in tape.meanPool(x, offsets: [0, 1, 6]) },
+    Case(name: "normalise rows", input: [4, 5], parameters: []) { tape, x, _ in tape.normalizeRows(x) },
+    Case(name: "dropout", input: [4, 5], parameters: []) { tape, x, _ in tape.dropout(x, probability: 0.4, stream: 2) },
 ]
 
 private struct Harness {
