@@ -58,7 +58,7 @@ extension Double: LogitArithmetic {
 
     static func exponentials(
         _ row: UnsafeMutablePointer<Double>, count: Int, minus reference: Double,
-        andMinus references: UnsafePointer<Double>, scale: Double, scratch: UnsafeMutablePointer<Double>
+        andMinus references: UnsafePointer<Double>, scale: Double
     ) {
         for index in 0..<count {
             row[index] = scale * (Foundation.exp(row[index] - reference) + Foundation.exp(row[index] - references[index]))
@@ -74,8 +74,7 @@ extension Double: LogitArithmetic {
     }
 
     static func columnSums(
-        of tile: Panel<Double>, minus references: UnsafePointer<Double>, into sums: UnsafeMutablePointer<Double>,
-        scratch: UnsafeMutablePointer<Double>
+        of tile: Panel<Double>, minus references: UnsafePointer<Double>, into sums: UnsafeMutablePointer<Double>
     ) {
         sums.update(repeating: 0, count: tile.columns)
         for row in 0..<tile.rows {

@@ -57,17 +57,16 @@ protocol LogitArithmetic: BinaryFloatingPoint, CollectiveElement {
     static func sumOfExponentials(_ row: UnsafeMutablePointer<Self>, count: Int, minus reference: Double) -> Double
     /// `row[j] = scale · exp(row[j] − reference)`.
     static func exponentials(_ row: UnsafeMutablePointer<Self>, count: Int, minus reference: Double, scale: Double)
-    /// `row[j] = scale · (exp(row[j] − reference) + exp(row[j] − references[j]))`; `scratch` holds `count` elements.
+    /// `row[j] = scale · (exp(row[j] − reference) + exp(row[j] − references[j]))`.
     static func exponentials(
         _ row: UnsafeMutablePointer<Self>, count: Int, minus reference: Double,
-        andMinus references: UnsafePointer<Self>, scale: Double, scratch: UnsafeMutablePointer<Self>)
+        andMinus references: UnsafePointer<Self>, scale: Double)
 
     /// `maxima[j] = max_i tile[i, j]`.
     static func columnMaxima(of tile: Panel<Self>, into maxima: UnsafeMutablePointer<Self>)
-    /// `sums[j] = Σ_i exp(tile[i, j] − references[j])`, references finite; `scratch` holds a row.
+    /// `sums[j] = Σ_i exp(tile[i, j] − references[j])`, references finite.
     static func columnSums(
-        of tile: Panel<Self>, minus references: UnsafePointer<Self>, into sums: UnsafeMutablePointer<Self>,
-        scratch: UnsafeMutablePointer<Self>)
+        of tile: Panel<Self>, minus references: UnsafePointer<Self>, into sums: UnsafeMutablePointer<Self>)
 
     /// With z = row[j] + bias: `row[j] = scale · sigmoid(z)`; returns `Σ log(1 + exp(z))` and `Σ sigmoid(z)`.
     static func sigmoids(_ row: UnsafeMutablePointer<Self>, count: Int, bias: Double, scale: Double) -> (loss: Double, sum: Double)

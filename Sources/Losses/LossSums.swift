@@ -2,6 +2,7 @@
 
 import Buffers
 import Collectives
+import Kernels
 
 /// The sums of one evaluation on one rank.
 final class LossSums<Element: LogitArithmetic> {
@@ -87,22 +88,8 @@ final class LossSums<Element: LogitArithmetic> {
             .init(rank: batch.census.rank, row: local.selection.given(row), place: place)
         }
         if let row = nonFiniteRow { return found(.loss, row) }
-        if let row = firstNonFiniteRow(result.dqueries, columns: batch.width) { return found(.queryGradient, row) }
-        if let row = firstNonFiniteRow(result.dtargets, columns: batch.width) { return found(.targetGradient, row) }
+        if let index = Kernels.firstNonFinite(result.dqueries) { return found(.queryGradient, index / batch.width) }
+        if let index = Kernels.firstNonFinite(result.dtargets) { return found(.targetGradient, index / batch.width) }
         return nil
-    }
-}
-
-/// The first row of a matrix with an element that is not finite.
-func firstNonFiniteRow(_ values: Floats, columns: Int) -> Int? {
-    withExtendedLifetime(values) {
-        var poison = SIMD8<Float>.zero
-        let whole = values.count & ~7
-        for index in stride(from: 0, to: whole, by: 8) {
-            // 0 for finite numbers, NaN for the others.
-            poison += 0 * UnsafeRawPointer(values.base + index).loadUnaligned(as: SIMD8<Float>.self)
-        }
-        let isFinite = poison.sum() == 0 && (whole..<values.count).allSatisfy { values.base[$0].isFinite }
-        return isFinite ? nil : (0..<values.count).first { !values.base[$0].isFinite }.map { $0 / columns }
     }
 }

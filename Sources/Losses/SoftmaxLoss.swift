@@ -61,13 +61,13 @@ struct SoftmaxLoss<Element: LogitArithmetic> {
 
     private func accumulateColumns(_ tile: LogitTiles<Element>.Tile, _ columns: inout StreamedSums) {
         let count = tile.columns.count
-        let (maxima, totals, scratch) = (Buffer<Element>(count: count), Buffer<Element>(count: count), Buffer<Element>(count: count))
+        let (maxima, totals) = (Buffer<Element>(count: count), Buffer<Element>(count: count))
         Element.columnMaxima(of: tile.logits, into: maxima.base)
         for index in 0..<count {
             // exp(−∞ − finite) is 0, as it must be; −∞ − −∞ is not a number.
             if maxima.base[index] == -.infinity { maxima.base[index] = 0 }
         }
-        Element.columnSums(of: tile.logits, minus: maxima.base, into: totals.base, scratch: scratch.base)
+        Element.columnSums(of: tile.logits, minus: maxima.base, into: totals.base)
         for index in 0..<count where totals.base[index] != 0 {
             columns.add(sum: Double(totals.base[index]), reference: Double(maxima.base[index]), at: tile.columns.lowerBound + index)
         }
@@ -78,7 +78,6 @@ struct SoftmaxLoss<Element: LogitArithmetic> {
         _ rowGaps: [Double], _ columnGaps: [Double], _ columnPositives: [Double], into sums: LossSums<Element>
     ) {
         let columnReferences = Buffer<Element>(zip(columnGaps, columnPositives).map { Element($1 + softplus($0)) })
-        let scratch = Buffer<Element>(count: tiles.batch.columns)
         let firstRow = tiles.batch.census.firstRow
         tiles.forEach(isFirst: false) { tile in
             let isTwoWay = bothWays && tile.columns.upperBound <= tiles.batch.rows
@@ -89,7 +88,7 @@ struct SoftmaxLoss<Element: LogitArithmetic> {
                 if isTwoWay {
                     Element.exponentials(
                         logits, count: tile.columns.count, minus: logSum,
-                        andMinus: columnReferences.base + tile.columns.lowerBound, scale: weight, scratch: scratch.base)
+                        andMinus: columnReferences.base + tile.columns.lowerBound, scale: weight)
                 } else {
                     let reference = Double(Element(logSum))
                     Element.exponentials(

@@ -45,6 +45,19 @@ double fanoise_exp_sum_row(const float *x, long count, float maximum);
 /// x = scale · e^(x − shift).
 void fanoise_exp_scale_row(float *x, long count, float shift, float scale);
 
+/// maxima_c = max_r tile_rc; rows lie `stride` apart.
+void fanoise_column_max(const float *tile, long stride, long rows, long columns, float *maxima);
+/// sums_c = Σ_r e^(tile_rc − references_c).
+void fanoise_column_exp_sums(const float *tile, long stride, long rows, long columns, const float *references, float *sums);
+/// x_i = scale · (e^(x_i − reference) + e^(x_i − references_i)).
+void fanoise_exp_two_way_row(float *x, long count, float reference, const float *references, float scale);
+/// x_i = e^(x_i); adds them to column_sums, returns their sum; largest_logit is that of x as it was.
+double fanoise_exp_tile_row(float *x, long count, float *column_sums, float *largest_logit);
+/// x_i = x_i · (row_scale + column_scales_i).
+void fanoise_scale_two_way_row(float *x, long count, float row_scale, const float *column_scales);
+/// With z_i = x_i + bias: x_i = scale · sigmoid(z_i); returns Σ log(1 + e^z_i) and Σ sigmoid(z_i).
+double fanoise_sigmoid_row(float *x, long count, float bias, float scale, double *sum);
+
 /// Packed sequences: rows offsets[s] ..< offsets[s + 1] of qkv [T, 3·heads·head_width] attend to each other.
 typedef struct {
     const long *offsets;
