@@ -30,7 +30,7 @@ import Testing
     /// A centred batch of equal rows is zero up to rounding: the tolerance, relative to what centring removed, must catch it.
     @Test(arguments: NoiseOptions.Solver.allCases) func equalRowsHaveNothingToCentre(solver: NoiseOptions.Solver) throws
     {
-        for (m, n) in [(1, 5), (2, 3), (40, 6), (5, 17)] {
+        for (m, n) in [(1, 5), (2, 3), (40, 6), (41, 6), (43, 5), (60, 9), (77, 8), (5, 17), (7, 23)] {
             let values = BatchKind.equalRows.values(rows: m, columns: n)
             let result = try perturbed(
                 values, rows: m, columns: n, options: NoiseOptions(scaling: .uniform, center: true, solver: solver),
