@@ -11,10 +11,10 @@ extension TrainingStep {
     /// Throws on every rank when the loss is not finite on some rank.
     func requireFinite(_ result: LossResult, _ batch: PairBatch, step: Int) throws {
         guard !result.loss.isFinite || result.nonFinite != nil else { return }
-        let place = result.nonFinite.map { "rank \($0.rank), local row \($0.row)" } ?? "an unknown rank"
+        let place = result.nonFinite.map { "\($0)" } ?? "no single row is the cause"
         throw Failure(
             .data,
-            "step \(step): the loss is not finite; first seen on \(place)\(names(of: batch, at: result.nonFinite)). Lower the learning rate, "
+            "step \(step): the loss is not finite: \(place)\(names(of: batch, at: result.nonFinite)). Lower the learning rate, "
                 + "raise loss.temperature.minimum, or look at those rows")
     }
 
@@ -29,7 +29,7 @@ extension TrainingStep {
             "step \(step): the gradient is not finite: \(cause). Lower the learning rate or the clipping norm, and resume from the last checkpoint")
     }
 
-    private func names(of batch: PairBatch, at place: (rank: Int, row: Int)?) -> String {
+    private func names(of batch: PairBatch, at place: LossResult.NonFinite?) -> String {
         guard let place, place.rank == communicator.rank, place.row < batch.rowIndices.count else { return "" }
         return " (row \(batch.rowIndices[place.row]) of the training data)"
     }

@@ -19,8 +19,8 @@ public struct StepReport: Sendable {
     public var targetNoise: NoiseReport?
     /// By phase, on this rank.
     public var seconds: PhaseSeconds
-    /// A signal that asks some rank to stop, so all of them; nil when none has come.
-    public var stopSignal: Int32?
+    /// Whether some rank was asked to stop, so that all do after this step.
+    public var stopRequested: Bool
     /// Operations of this rank's matrix products, two per multiply-add.
     public var floatingPointOperations: Double
 }

@@ -1,13 +1,18 @@
 // Keys of the sections `data` and `batch`. Not here: reading the data (Datasets).
 
+public import Datasets
+
+extension LastBatch: ConfigChoice {}
+extension ColumnKind: ConfigChoice {}
+
 extension RunConfig {
     /// What one side of a pair is read from.
     public struct Side: Sendable, Equatable {
         /// Field of a row of the data file.
         public var column: String
-        public var kind: InputKind
+        public var kind: ColumnKind
 
-        public init(column: String, kind: InputKind) {
+        public init(column: String, kind: ColumnKind) {
             self.column = column
             self.kind = kind
         }
@@ -44,8 +49,6 @@ extension RunConfig {
     }
 
     /// What becomes of the rows at the end of an epoch that do not fill a batch.
-    public enum LastBatch: String, ConfigChoice, Sendable { case mask, drop }
-
     public struct Batch: Sendable, Equatable {
         /// Rows of all ranks together, N.
         public var global = 128

@@ -1,5 +1,7 @@
 // Keys of the section `model`. Not here: building encoders from them.
 
+public import Datasets
+
 extension RunConfig {
     public struct Model: Sendable, Equatable {
         public var query = Encoder.vit(VisionTransformer())
@@ -11,8 +13,6 @@ extension RunConfig {
     }
 
     /// What one side reads.
-    public enum InputKind: String, ConfigChoice, Sendable { case picture, text }
-
     public enum EncoderKind: String, ConfigChoice, Sendable { case vit, text }
 
     /// The encoder of one side.
@@ -27,7 +27,14 @@ extension RunConfig {
             }
         }
 
-        public var inputKind: InputKind { kind == .vit ? .picture : .text }
+        public var inputKind: ColumnKind { kind == .vit ? .picture : .text }
+
+        public var blocks: Blocks {
+            switch self {
+            case .vit(let vision): vision.blocks
+            case .text(let text): text.blocks
+            }
+        }
     }
 
     public enum Activation: String, ConfigChoice, Sendable {

@@ -1,8 +1,10 @@
 // Keys of the sections `loss` and `optimizer`. Not here: losses (Losses), updates and schedules (Optimizers).
 
-extension RunConfig {
-    public enum LossKind: String, ConfigChoice, Sendable { case infonce, symmetric, sigmoid }
+public import Losses
 
+extension ContrastiveLossOptions.Kind: ConfigChoice {}
+
+extension RunConfig {
     public struct Temperature: Sendable, Equatable {
         public var initial = 0.07
         public var learned = true
@@ -18,7 +20,7 @@ extension RunConfig {
     }
 
     public struct Loss: Sendable, Equatable {
-        public var kind = LossKind.symmetric
+        public var kind = ContrastiveLossOptions.Kind.symmetric
         public var temperature = Temperature()
         /// Of the sigmoid loss only.
         public var bias = Bias()
