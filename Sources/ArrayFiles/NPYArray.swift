@@ -44,7 +44,7 @@ public struct NPYArray: Sendable {
     public static func readIntegers(path: String) throws -> (shape: [Int], values: [Int64]) {
         let file = try InputFile(path: path)
         let header = try NPYHeader(file: file)
-        guard header.element.kind != .float else {
+        guard !header.element.isFloating else {
             throw Failure(
                 .data,
                 "\(path): expected integers, found floating-point numbers; convert them with .astype(numpy.int64)")

@@ -1,3 +1,2 @@
 #include <ft2build.h>
 #include FT_FREETYPE_H
-#include FT_BITMAP_H

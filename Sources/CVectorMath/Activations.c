@@ -2,8 +2,16 @@
 #include "CVectorMath.h"
 #include "Vector.h"
 
-/// 1 / (1 + e^-x); 0 and 1 at the ends.
+/// σ(x) = 1 / (1 + e^-x); 0 and 1 at the ends.
 INLINE v16 sigmoid(v16 x) { return 1.0f / (1.0f + v_exp(smaller((v16)87.0f, -x))); }
+
+/// σ(x) and σ'(x) = σ (1 - σ), the latter as e^-x σ²: 1 - σ would cancel where x is large.
+INLINE v16 sigmoid_and_slope(v16 x, v16 *slope) {
+    v16 e = v_exp(smaller((v16)87.0f, -x));
+    v16 s = 1.0f / (1.0f + e);
+    *slope = e * s * s;
+    return s;
+}
 
 /// The standard normal density and distribution at x: φ = e^(-x²/2) / √(2π), Φ with an absolute error below 1.2e-7 (the lower tail
 /// also relatively, to 1e-6).
@@ -40,17 +48,15 @@ INLINE v16 activate(int kind, v16 x) {
 }
 
 INLINE v16 slope(int kind, v16 x) {
-    v16 density, distribution;
+    v16 density, distribution, s, ds;
     switch (kind) {
-    case FANOISE_GELU_TANH: {
-        v16 s = sigmoid(2 * gelu_outer * x * (1.0f + gelu_cubic * x * x));
-        return s + x * s * (1.0f - s) * (2 * gelu_outer * (1.0f + 3 * gelu_cubic * x * x));
-    }
+    case FANOISE_GELU_TANH:
+        s = sigmoid_and_slope(2 * gelu_outer * x * (1.0f + gelu_cubic * x * x), &ds);
+        return s + x * ds * (2 * gelu_outer * (1.0f + 3 * gelu_cubic * x * x));
     case FANOISE_GELU_ERF: normal(x, &density, &distribution); return distribution + x * density;
-    case FANOISE_QUICK_GELU: {
-        v16 s = sigmoid(quick_slope * x);
-        return s + quick_slope * x * s * (1.0f - s);
-    }
+    case FANOISE_QUICK_GELU:
+        s = sigmoid_and_slope(quick_slope * x, &ds);
+        return s + quick_slope * x * ds;
     default: return 1.0f;
     }
 }

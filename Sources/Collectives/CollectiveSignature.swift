@@ -42,7 +42,9 @@ struct CollectiveSignature: Equatable, Sendable {
     private mutating func record(_ counts: [Int]) {
         firstCounts = Array(counts.prefix(Self.carriedCounts))
         // FNV-1a over the counts; equal counts give equal digests on every machine.
-        let digest = counts.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64(bitPattern: Int64($1))) &* 0x100_0000_01b3 }
+        let digest = counts.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+            ($0 ^ UInt64(bitPattern: Int64($1))) &* 0x100_0000_01b3
+        }
         countsDigest = Int64(bitPattern: digest)
     }
 
@@ -68,7 +70,9 @@ struct CollectiveSignature: Equatable, Sendable {
         default:
             let how = reduction.map { "(\($0))" } ?? root.map { "(from rank \($0))" } ?? ""
             let parts = firstCounts.map { "\($0)" }.joined(separator: ", ")
-            let digest = firstCounts.count == Self.carriedCounts ? "… (digest \(String(UInt64(bitPattern: countsDigest), radix: 16)))" : ""
+            let digest =
+                firstCounts.count == Self.carriedCounts
+                ? "… (digest \(String(UInt64(bitPattern: countsDigest), radix: 16)))" : ""
             return "\(kind)\(how) of \(count) \(type)" + (parts.isEmpty ? "" : " in parts of \(parts)\(digest)")
         }
     }
@@ -125,13 +129,16 @@ struct RankReport: Equatable, Sendable {
 extension CollectiveError {
     /// The ranks called different things. Lists every version with its ranks; nil when all agree.
     static func disagreement(_ reports: [RankReport]) -> CollectiveError? {
-        guard let first = reports.first, reports.contains(where: { $0.signature != first.signature || $0.sequence != first.sequence }) else {
+        guard let first = reports.first,
+            reports.contains(where: { $0.signature != first.signature || $0.sequence != first.sequence })
+        else {
             return nil
         }
         var versions: [(report: RankReport, ranks: [Int])] = []
         for (rank, report) in reports.enumerated() {
             if let index = versions.firstIndex(where: {
-                $0.report.signature == report.signature && $0.report.sequence == report.sequence && $0.report.step == report.step
+                $0.report.signature == report.signature && $0.report.sequence == report.sequence
+                    && $0.report.step == report.step
             }) {
                 versions[index].ranks.append(rank)
             } else {
@@ -140,17 +147,24 @@ extension CollectiveError {
         }
         let said = versions.map { version in
             let ranks = version.ranks.map { "\($0)" }.joined(separator: ", ")
-            let where_ = version.report.sequence == first.sequence && version.report.step == first.step
+            let where_ =
+                version.report.sequence == first.sequence && version.report.step == first.step
                 ? "" : " (as #\(version.report.sequence), step \(version.report.step))"
-            return "\(version.ranks.count == 1 ? "rank" : "ranks") \(ranks): \(version.report.signature.detail)\(where_)"
+            return
+                "\(version.ranks.count == 1 ? "rank" : "ranks") \(ranks): \(version.report.signature.detail)\(where_)"
         }
-        return CollectiveError(.disagreement, "step \(first.step): the ranks disagree on collective #\(first.sequence): " + said.joined(separator: "; "))
+        return CollectiveError(
+            .disagreement,
+            "step \(first.step): the ranks disagree on collective #\(first.sequence): " + said.joined(separator: "; "))
     }
 
     /// The deadline has passed: names the ranks that have not arrived.
     static func deadline(_ report: RankReport, waited: Duration, missing: [String]) -> CollectiveError {
-        let who = missing.isEmpty
-            ? "all ranks have arrived, but the transport makes no progress" : "not arrived: \(missing.joined(separator: ", "))"
-        return CollectiveError(.deadline, "step \(report.step): \(report.signature.title(report.sequence)) waited \(waited.text); \(who)")
+        let who =
+            missing.isEmpty
+            ? "all ranks have arrived, yet it does not complete"
+            : "not arrived: \(missing.joined(separator: ", "))"
+        return CollectiveError(
+            .deadline, "step \(report.step): \(report.signature.title(report.sequence)) waited \(waited.text); \(who)")
     }
 }

@@ -108,7 +108,9 @@ extension Communicator {
     }
 
     /// Contributions of `counts[r]` elements, in rank order; `counts` is the same on every rank.
-    public func allGather<Element: CollectiveElement>(_ local: Buffer<Element>, counts: [Int], into result: Buffer<Element>) throws {
+    public func allGather<Element: CollectiveElement>(
+        _ local: Buffer<Element>, counts: [Int], into result: Buffer<Element>
+    ) throws {
         try start(.allGather(Payload(local), counts: counts, into: Payload(result))).wait()
     }
 

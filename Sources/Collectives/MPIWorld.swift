@@ -53,7 +53,8 @@ public final class MPIWorld: Communicator {
         let route = route(data)
         switch collective {
         case .allReduce(let values, let reduction): return ReduceSchedule(allReduce: values, reduction, route)
-        case .allGather(let local, let counts, let result): return GatherSchedule(local, counts: counts, into: result, route)
+        case .allGather(let local, let counts, let result):
+            return GatherSchedule(local, counts: counts, into: result, route)
         case .reduceScatter(let values, let counts, let result, let reduction):
             return ReduceSchedule(reduceScatter: values, counts: counts, into: result, reduction, route)
         case .broadcast(let values, let root): return LibrarySchedule(broadcast: values, root: root, route)
@@ -90,7 +91,9 @@ public final class MPIWorld: Communicator {
         let exchange = CheckSchedule { try rollCall.postCheck(report, &$0, words) }
         try begin(exchange, holding: nil).wait()
         let said = words.array
-        let reports = (0..<size).map { RankReport(words: Array(said[$0 * RankReport.wordCount..<($0 + 1) * RankReport.wordCount])) }
+        let reports = (0..<size).map {
+            RankReport(words: Array(said[$0 * RankReport.wordCount..<($0 + 1) * RankReport.wordCount]))
+        }
         if let error = CollectiveError.disagreement(reports) { throw error }
     }
 
@@ -217,7 +220,8 @@ private final class MPIRequest: CollectiveRequest {
                 }
             }
         } catch let error as CollectiveError {
-            throw CollectiveError(error.kind, "step \(report.step): \(report.signature.title(report.sequence)): \(error.message)")
+            throw CollectiveError(
+                error.kind, "step \(report.step): \(report.signature.title(report.sequence)): \(error.message)")
         }
     }
 }

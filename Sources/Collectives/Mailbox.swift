@@ -30,7 +30,8 @@ struct MPIGroup {
     func size() throws -> Int { try number("MPI_Comm_size", cmpi_comm_size) }
     func sharedSize() throws -> Int { try number("MPI_Comm_split_type", cmpi_comm_shared_size) }
 
-    private func number(_ name: StaticString, _ call: (cmpi_comm?, UnsafeMutablePointer<Int32>?) -> Int32) throws -> Int {
+    private func number(_ name: StaticString, _ call: (cmpi_comm?, UnsafeMutablePointer<Int32>?) -> Int32) throws -> Int
+    {
         var value: Int32 = 0
         try check(call(handle, &value), name)
         return Int(value)
@@ -78,20 +79,24 @@ struct Mailbox {
     var isEmpty: Bool { requests.isEmpty }
 
     mutating func send(
-        _ address: UnsafeRawPointer, _ count: Int, _ type: ElementType, to destination: Int, tag: Int32, _ group: MPIGroup
+        _ address: UnsafeRawPointer, _ count: Int, _ type: ElementType, to destination: Int, tag: Int32,
+        _ group: MPIGroup
     ) throws {
         try post("MPI_Isend") { cmpi_isend(address, Int32(count), type.mpi, Int32(destination), tag, group.handle, $0) }
     }
 
     mutating func receive(
-        _ address: UnsafeMutableRawPointer, _ count: Int, _ type: ElementType, from source: Int, tag: Int32, _ group: MPIGroup
+        _ address: UnsafeMutableRawPointer, _ count: Int, _ type: ElementType, from source: Int, tag: Int32,
+        _ group: MPIGroup
     ) throws {
         receipts.append(Receipt(index: requests.count, source: source, count: Int32(count), type: type.mpi))
         try post("MPI_Irecv") { cmpi_irecv(address, Int32(count), type.mpi, Int32(source), tag, group.handle, $0) }
     }
 
     /// Library collective: post it in the order in which collectives start, on all ranks.
-    mutating func broadcast(_ address: UnsafeMutableRawPointer, _ count: Int, _ type: ElementType, root: Int, _ group: MPIGroup) throws {
+    mutating func broadcast(
+        _ address: UnsafeMutableRawPointer, _ count: Int, _ type: ElementType, root: Int, _ group: MPIGroup
+    ) throws {
         try post("MPI_Ibcast") { cmpi_ibcast(address, Int32(count), type.mpi, Int32(root), group.handle, $0) }
     }
 
@@ -127,7 +132,9 @@ struct Mailbox {
             var status = statuses[receipt.index]
             let code = cmpi_status_error(&status)
             // A message longer than its place: MPI says how long it was, or nothing.
-            if code != cmpi_success { throw Self.mismatch(receipt.source, "more, or nothing (\(errorText(code)))", receipt.count) }
+            if code != cmpi_success {
+                throw Self.mismatch(receipt.source, "more, or nothing (\(errorText(code)))", receipt.count)
+            }
         }
     }
 

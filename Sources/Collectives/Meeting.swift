@@ -56,7 +56,9 @@ final class Meeting {
 
     private func cut(_ collective: Collective, chunk: Int) {
         func ranges(_ whole: Range<Int>) -> [Range<Int>] {
-            stride(from: whole.lowerBound, to: whole.upperBound, by: chunk).map { $0..<min($0 + chunk, whole.upperBound) }
+            stride(from: whole.lowerBound, to: whole.upperBound, by: chunk).map {
+                $0..<min($0 + chunk, whole.upperBound)
+            }
         }
         switch collective {
         case .allReduce(let values, _): pieces = ranges(0..<values.count).map { .reduceToAll($0) }
@@ -90,7 +92,9 @@ final class Meeting {
             fold(range, inputs, arrivals[0].reduction)
             copy(range, of: inputs[0], to: arrivals[owner].output.at(range.lowerBound - offset))
         case .copyToAll(let range, let source, let offset):
-            for receiver in arrivals { copy(range, of: arrivals[source].input, to: receiver.output.at(offset + range.lowerBound)) }
+            for receiver in arrivals {
+                copy(range, of: arrivals[source].input, to: receiver.output.at(offset + range.lowerBound))
+            }
         }
     }
 

@@ -5,7 +5,8 @@
 /// Integer sums wrap. Minimum and maximum of floats return NaN when either is NaN, so that a non-finite value on one rank is seen
 /// on all. Local; `source` and `target` do not overlap.
 func accumulate(
-    _ source: UnsafeRawPointer, into target: UnsafeMutableRawPointer, count: Int, type: ElementType, _ reduction: Reduction
+    _ source: UnsafeRawPointer, into target: UnsafeMutableRawPointer, count: Int, type: ElementType,
+    _ reduction: Reduction
 ) {
     switch type {
     case .float32: foldFloats(source, target, count, reduction, as: Float.self)

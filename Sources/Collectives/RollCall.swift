@@ -63,7 +63,13 @@ final class RollCall {
         (0..<size).filter { $0 != rank }.compactMap { other in
             let name = "rank \(other)" + (Set(hosts).count > 1 ? " on \(hosts[other])" : "")
             guard let answer = answers[other] else { return "\(name) (no answer)" }
-            let isMissing = report.signature.kind == .finish
+            if answer.sequence == report.sequence, answer.signature != report.signature,
+                report.signature.kind != .finish
+            {
+                return "\(name) (is in \(answer.signature.title(answer.sequence)) instead)"
+            }
+            let isMissing =
+                report.signature.kind == .finish
                 ? answer.signature.kind != .finish : answer.sequence < report.sequence
             return isMissing ? "\(name) (\(answer.lastSeen))" : nil
         }

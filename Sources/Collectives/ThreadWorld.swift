@@ -65,6 +65,7 @@ public final class ThreadWorld: Communicator {
                 } catch {
                     if hall.fail(rank, error) { whenOneFails(rank, error) }
                 }
+                hall.end()
             }
             thread.name = "rank \(rank)"
             thread.stackSize = 16 << 20
@@ -168,11 +169,10 @@ private final class Hall: @unchecked Sendable {
         }
     }
 
-    /// A rank's body has returned.
+    /// A rank's body has returned: it will come to no more meetings.
     func leave(_ rank: Int) {
         locked {
             left.insert(rank)
-            ended += 1
             condition.broadcast()
         }
     }
@@ -180,11 +180,18 @@ private final class Hall: @unchecked Sendable {
     /// A rank's body has thrown; true for the first.
     func fail(_ rank: Int, _ error: any Error) -> Bool {
         locked {
-            ended += 1
             condition.broadcast()
             guard failure == nil else { return false }
             failure = ThreadWorld.RankFailure(rank: rank, error: error)
             return true
+        }
+    }
+
+    /// A rank's thread has nothing left to do, its message included.
+    func end() {
+        locked {
+            ended += 1
+            condition.broadcast()
         }
     }
 
@@ -226,7 +233,8 @@ private final class Hall: @unchecked Sendable {
         guard let failure else { return }
         throw CollectiveError(
             .lostPeer,
-            "step \(report.step): \(report.signature.title(report.sequence)): rank \(failure.rank) failed: \(failure.error)")
+            "step \(report.step): \(report.signature.title(report.sequence)): rank \(failure.rank) failed: \(failure.error)"
+        )
     }
 
     /// A rank that has returned can no longer arrive.
@@ -235,7 +243,8 @@ private final class Hall: @unchecked Sendable {
         let gone = left.filter { meeting.arrivals[$0] == nil }.sorted()
         guard !gone.isEmpty else { return }
         let who = gone.map { "rank \($0) has ended (\(lastSeen[$0].lastSeen))" }.joined(separator: ", ")
-        throw CollectiveError(.lostPeer, "step \(report.step): \(report.signature.title(report.sequence)) cannot complete: \(who)")
+        throw CollectiveError(
+            .lostPeer, "step \(report.step): \(report.signature.title(report.sequence)) cannot complete: \(who)")
     }
 
     private func deadlineError(_ meeting: Meeting, _ report: RankReport, _ waited: Duration) -> CollectiveError {

@@ -36,9 +36,13 @@ extension Collective {
         precondition(counts.count == size, "\(name): \(counts.count) counts in a world of \(size)")
         precondition(counts.allSatisfy { $0 >= 0 }, "\(name): negative counts \(counts)")
         precondition(whole.type == part.type, "\(name): whole of \(whole.type), part of \(part.type)")
-        precondition(part.count == counts[rank], "\(name): rank \(rank)'s part has \(part.count) elements, its count is \(counts[rank])")
+        precondition(
+            part.count == counts[rank],
+            "\(name): rank \(rank)'s part has \(part.count) elements, its count is \(counts[rank])")
         let offsets = partOffsets(counts)
-        precondition(whole.count == offsets[size], "\(name): the whole has \(whole.count) elements, counts \(counts) make \(offsets[size])")
+        precondition(
+            whole.count == offsets[size],
+            "\(name): the whole has \(whole.count) elements, counts \(counts) make \(offsets[size])")
         precondition(
             !whole.overlaps(part) || part.address == whole.at(offsets[rank]),
             "\(name): part and whole overlap, but the part does not lie at element \(offsets[rank]), its place")

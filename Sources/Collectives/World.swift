@@ -102,7 +102,9 @@ public enum World {
         setenv("OMPI_MCA_btl_base_warn_component_unused", "0", 0)
         var funneled: Int32 = 0
         try check(cmpi_init(&funneled), "MPI_Init_thread")
-        guard funneled != 0 else { throw CollectiveError(.transport, "this MPI does not allow threads beside the main one") }
+        guard funneled != 0 else {
+            throw CollectiveError(.transport, "this MPI does not allow threads beside the main one")
+        }
     }
 
     /// The launcher's, the user's and MPI's ideas of the number of ranks.
@@ -111,11 +113,13 @@ public enum World {
             throw Failure(.usage, "--ranks \(ranks), but the launcher started \(size); leave --ranks out under mpirun")
         }
         let environment = ProcessInfo.processInfo.environment
-        let expected = environment["OMPI_COMM_WORLD_SIZE"] ?? environment["PMI_SIZE"] ?? environment["SLURM_STEP_NUM_TASKS"]
+        let expected =
+            environment["OMPI_COMM_WORLD_SIZE"] ?? environment["PMI_SIZE"] ?? environment["SLURM_STEP_NUM_TASKS"]
         guard let expected = expected.flatMap({ Int($0) }), expected != size else { return }
         throw Failure(
             .usage,
-            "the launcher started \(expected) ranks, but MPI sees \(size): it does not speak this MPI's protocol (srun: --mpi=pmix)")
+            "the launcher started \(expected) ranks, but MPI sees \(size): it does not speak this MPI's protocol (srun: --mpi=pmix)"
+        )
     }
 
     private static var hostName: String {

@@ -7,6 +7,7 @@ public import Collectives
 /// A result that differs from the direct computation, in one line.
 public struct WrongResult: Error, CustomStringConvertible, Sendable {
     public let description: String
+    public init(_ description: String) { self.description = description }
 }
 
 /// How often each collective is run, to be compared between ranks and asserted in tests: a table that ran nothing passes nothing.
@@ -14,8 +15,10 @@ public struct CaseCount: Sendable, Equatable {
     public var collectives = 0
 }
 
-/// Runs the whole table on this rank. *Collective.*
-public func runAllCases(_ world: any Communicator, counts: [Int] = [0, 1, 7, 1000]) throws -> CaseCount {
+/// Runs the whole table on this rank; `longCount` elements make several segments, or many chunks when these are small. *Collective.*
+public func runAllCases(_ world: any Communicator, counts: [Int] = [0, 1, 7, 300], longCount: Int = 1_300_001) throws
+    -> CaseCount
+{
     var total = CaseCount()
     try runCases(world, Float.self, counts, &total)
     try runCases(world, Double.self, counts, &total)
@@ -23,7 +26,8 @@ public func runAllCases(_ world: any Communicator, counts: [Int] = [0, 1, 7, 100
     try runCases(world, Int64.self, counts, &total)
     try runCases(world, UInt8.self, counts, &total)
     try runOverlapping(world, &total)
-    try runEdges(world, &total)
+    try runCrossed(world, longCount, &total)
+    try runEdges(world, longCount, &total)
     return total
 }
 
@@ -44,8 +48,9 @@ private func expect<E: Equatable>(_ what: String, _ got: [E], _ want: [E], _ wor
     guard got != want else { return }
     let index = zip(got, want).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? min(got.count, want.count)
     throw WrongResult(
-        description: "\(what), rank \(world.rank) of \(world.size): element \(index) of \(want.count) is "
-            + "\(index < got.count ? "\(got[index])" : "absent"), expected \(index < want.count ? "\(want[index])" : "absent")")
+        "\(what), rank \(world.rank) of \(world.size): element \(index) of \(want.count) is "
+            + "\(index < got.count ? "\(got[index])" : "absent"), expected \(index < want.count ? "\(want[index])" : "absent")"
+    )
 }
 
 /// Equal counts, uneven counts, and counts of which some (or all but one) are zero.
@@ -73,7 +78,9 @@ private func runCases<E: CollectiveElement & Numeric & Comparable>(
         for root in 0..<world.size {
             let buffer = Buffer<E>((0..<n).map { element(world.rank, $0, salt: root) })
             try world.broadcast(buffer, root: root)
-            try expect("broadcast of \(n) \(E.self) from \(root)", buffer.array, (0..<n).map { element(root, $0, salt: root) }, world)
+            try expect(
+                "broadcast of \(n) \(E.self) from \(root)", buffer.array, (0..<n).map { element(root, $0, salt: root) },
+                world)
             total.collectives += 1
         }
         for parts in distributions(n, size: world.size) {
@@ -104,7 +111,8 @@ private func runParts<E: CollectiveElement & Numeric & Comparable>(
             let target = isInPlace ? values[mine] : Buffer<E>(repeating: 99, count: mine.count)
             try world.reduceScatter(values, counts: parts, into: target, reduction)
             let want: [E] = mine.map { i in fold((0..<world.size).map { element($0, i, salt: 4) }, reduction) }
-            try expect("reduceScatter(\(reduction)) of \(parts) \(E.self), in place: \(isInPlace)", target.array, want, world)
+            try expect(
+                "reduceScatter(\(reduction)) of \(parts) \(E.self), in place: \(isInPlace)", target.array, want, world)
             total.collectives += 1
         }
     }
@@ -130,41 +138,62 @@ private func runOverlapping(_ world: any Communicator, _ total: inout CaseCount)
     for index in order {
         if index == 2 { while try !requests[index].test() {} }
         try requests[index].wait()
-        guard try requests[index].test() else { throw WrongResult(description: "request \(index) waited for is not complete") }
+        guard try requests[index].test() else { throw WrongResult("request \(index) waited for is not complete") }
     }
     for (k, buffer) in sums.enumerated() {
         let want: [Double] = (0..<buffer.count).map { i in (0..<world.size).reduce(0) { $0 + element($1, i, salt: k) } }
         try expect("overlapping allReduce \(k)", buffer.array, want, world)
     }
-    try expect("overlapping allGather", gathered.array, parts.indices.flatMap { Array(repeating: Int32($0), count: parts[$0]) }, world)
-    try expect("overlapping reduceScatter", scattered.array, Array(repeating: Float(world.size), count: parts[world.rank]), world)
+    try expect(
+        "overlapping allGather", gathered.array,
+        parts.indices.flatMap { Array(repeating: Int32($0), count: parts[$0]) }, world)
+    try expect(
+        "overlapping reduceScatter", scattered.array, Array(repeating: Float(world.size), count: parts[world.rank]),
+        world)
     try expect("overlapping broadcast", copied.array, Array(repeating: 7, count: 300), world)
     total.collectives += requests.count
 }
 
+/// Two reductions of several stages, waited for in opposite orders: each wait must move the other request on too.
+private func runCrossed(_ world: any Communicator, _ longCount: Int, _ total: inout CaseCount) throws {
+    let vectors = (1...2).map { Floats(repeating: Float($0), count: longCount) }
+    let requests = try vectors.map { try world.start(.allReduce(Payload($0), .sum)) }
+    for index in world.rank % 2 == 0 ? [0, 1] : [1, 0] { try requests[index].wait() }
+    for (k, vector) in vectors.enumerated() {
+        let want = Float((k + 1) * world.size)
+        for i in stride(from: 0, to: longCount, by: 499) {
+            try expect("crossed allReduce \(k) at \(i)", [vector[i]], [want], world)
+        }
+        total.collectives += 1
+    }
+}
+
 /// A request that nobody waits for, NaN, signed zeros, wrapping sums, the forms with one number, and vectors of several segments.
-private func runEdges(_ world: any Communicator, _ total: inout CaseCount) throws {
+private func runEdges(_ world: any Communicator, _ longCount: Int, _ total: inout CaseCount) throws {
     let last = world.size - 1
     // Nobody waits for this one; those that follow must not mind.
     _ = try world.start(.allReduce(Payload(Buffer<Int64>([1])), .sum))
     try expect("allGather of one number", try world.allGather(world.rank * 10), (0..<world.size).map { $0 * 10 }, world)
-    try expect("allReduce of one number", [try world.allReduce(Double(world.rank))], [Double(last * world.size) / 2], world)
+    try expect(
+        "allReduce of one number", [try world.allReduce(Double(world.rank))], [Double(last * world.size) / 2], world)
     for reduction in [Reduction.sum, .minimum, .maximum] {
-        let isNaN = Floats([world.rank == last ? .nan : 1, 1])
-        try world.allReduce(isNaN, reduction)
-        try expect("NaN of one rank in \(reduction)", [isNaN[0].isNaN, isNaN[1].isNaN], [true, false], world)
+        let some = Floats([world.rank == last ? .nan : 1, 1, world.rank == 0 ? .nan : 1])
+        try world.allReduce(some, reduction)
+        try expect("NaN of one rank in \(reduction)", some.array.map(\.isNaN), [true, false, true], world)
         let zeros = Buffer<Double>([world.rank == 0 ? 0.0 : -0.0])
         try world.allReduce(zeros, reduction)
         let signs = try world.allGather(zeros[0].sign == .minus ? 1 : 0)
-        try expect("sign of zero in \(reduction) on all ranks", signs, Array(repeating: signs[0], count: world.size), world)
+        try expect(
+            "sign of zero in \(reduction) on all ranks", signs, Array(repeating: signs[0], count: world.size), world)
     }
     let bytes = Buffer<UInt8>([200])
     try world.allReduce(bytes)
     try expect("wrapping sum", [bytes[0]], [UInt8(truncatingIfNeeded: 200 * world.size)], world)
-    let long = Floats((0..<1_300_001).map { element(world.rank, $0, salt: 1) })
+    let long = Floats((0..<longCount).map { element(world.rank, $0, salt: 1) })
     try world.allReduce(long)
     for i in stride(from: 0, to: long.count, by: 997) {
-        try expect("long allReduce at \(i)", [long[i]], [(0..<world.size).reduce(0) { $0 + element($1, i, salt: 1) }], world)
+        try expect(
+            "long allReduce at \(i)", [long[i]], [(0..<world.size).reduce(0) { $0 + element($1, i, salt: 1) }], world)
     }
     total.collectives += 14
 }

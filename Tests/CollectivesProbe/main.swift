@@ -35,9 +35,11 @@ func latency(_ world: any Communicator, bytes: Int) throws -> Double {
     let last = world.size - 1
     switch scenario {
     case "solo", "describe":
-        say(world, "\(type(of: world)) size \(world.size) here \(world.ranksOnThisHost) initialized \(World.isMPIInitialized)")
+        say(
+            world,
+            "\(type(of: world)) size \(world.size) here \(world.ranksOnThisHost) initialized \(World.isMPIInitialized)")
     case "table":
-        let done = try runAllCases(world, counts: [0, 1, 7, 300])
+        let done = try runAllCases(world, longCount: option("chunk") == nil ? 1_300_001 : 3001)
         let ran = try world.allGather(done.collectives)
         say(world, "ran \(ran) bits \(digest(try orderedSumBits(world, count: 5000)))")
     case "latency":
@@ -45,6 +47,24 @@ func latency(_ world: any Communicator, bytes: Int) throws -> Double {
             let seconds = try latency(world, bytes: bytes)
             say(world, "allReduce \(bytes) B: \((seconds * 1e7).rounded() / 10) us")
         }
+    case "huge":
+        // By hand: more than 2³¹ elements, 2.2 GB per region and rank, two ranks.
+        let parts = [1 << 31 | 5, 3]
+        let whole = Buffer<UInt8>(repeating: 0, count: parts[0] + parts[1])
+        let start = world.rank == 0 ? 0 : parts[0]
+        let mine = whole[start..<start + parts[world.rank]]
+        mine.fill(UInt8(world.rank + 1))
+        try world.allGather(mine, counts: parts, into: whole)
+        guard whole[0] == 1, whole[parts[0] - 1] == 1, whole[parts[0]] == 2 else { throw WrongResult("all-gather") }
+        try world.allReduce(whole)
+        try world.reduceScatter(whole, counts: parts, into: mine)
+        guard mine[0] == (world.rank == 0 ? 4 : 8), mine[mine.count - 1] == mine[0] else {
+            throw WrongResult("reductions")
+        }
+        whole.fill(UInt8(world.rank))
+        try world.broadcast(whole, root: 1)
+        guard whole[0] == 1, whole[whole.count - 1] == 1 else { throw WrongResult("broadcast") }
+        say(world, "huge")
     case "throw":
         world.step = 3
         try world.barrier()
@@ -70,7 +90,9 @@ func latency(_ world: any Communicator, bytes: Int) throws -> Double {
         world.step = 5
         if world.rank == last { sleep(30) }
         if world.rank == 0 {
-            let request = try world.start(.allGather(Payload(Floats(repeating: 0, count: 1)), counts: counts(world.size), into: gathered(world.size)))
+            let request = try world.start(
+                .allGather(
+                    Payload(Floats(repeating: 0, count: 1)), counts: counts(world.size), into: gathered(world.size)))
             world.step = 6
             try world.allReduce(Floats(repeating: 1, count: 10))
             try request.wait()
@@ -85,10 +107,18 @@ func latency(_ world: any Communicator, bytes: Int) throws -> Double {
     case "kind":
         if world.rank == last { try world.barrier() } else { try world.allReduce(Floats(repeating: 1, count: 10)) }
     case "type":
-        if world.rank == last { try world.allReduce(Doubles(repeating: 1, count: 10)) } else { try world.allReduce(Floats(repeating: 1, count: 10)) }
+        if world.rank == last {
+            try world.allReduce(Doubles(repeating: 1, count: 10))
+        } else {
+            try world.allReduce(Floats(repeating: 1, count: 10))
+        }
     case "order":
         for isFirst in [true, false] {
-            if (world.rank == last) == isFirst { try world.broadcast(Floats(repeating: 1, count: 4)) } else { _ = try world.allReduce(1.0, .maximum) }
+            if (world.rank == last) == isFirst {
+                try world.broadcast(Floats(repeating: 1, count: 4))
+            } else {
+                _ = try world.allReduce(1.0, .maximum)
+            }
         }
     case "root":
         try world.broadcast(Floats(repeating: 1, count: 4), root: world.rank == last ? 1 : 0)
@@ -106,6 +136,7 @@ func option(_ name: String) -> Double? {
 }
 exit(
     World.run(
-        ranks: option("ranks").map { Int($0) }, deadline: option("deadline").map { .seconds($0) }, checks: option("checks").map { $0 == 1 },
+        ranks: option("ranks").map { Int($0) }, deadline: option("deadline").map { .seconds($0) },
+        checks: option("checks").map { $0 == 1 },
         chunk: option("chunk").map { Int($0) }
     ) { try run(scenario, $0) })

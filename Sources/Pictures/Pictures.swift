@@ -1,1 +1,0 @@
-// Pictures: see docs/design.md.
