@@ -24,25 +24,6 @@ DISPATCH void fanoise_exp_two_way_row(float *x, long n, float reference, const f
     });
 }
 
-DISPATCH double fanoise_exp_tile_row(float *x, long n, float *column_sums, float *largest_logit) {
-    v16 most = -INFINITY;
-    d8 total = 0;
-    FOR_VECTORS(i, n, part, {
-        v16 z = part ? load_part(x + i, part, -INFINITY) : load(x + i);
-        v16 e = v_exp(z);
-        most = larger(z, most);
-        total = add_wide(total, e);
-        put(x + i, e, part);
-        put(column_sums + i, get(column_sums + i, part) + e, part);
-    });
-    *largest_logit = largest(most);
-    return sum_double(total);
-}
-
-DISPATCH void fanoise_scale_two_way_row(float *x, long n, float row_scale, const float *column_scales) {
-    FOR_VECTORS(i, n, part, { put(x + i, get(x + i, part) * (row_scale + get(column_scales + i, part)), part); });
-}
-
 DISPATCH double fanoise_sigmoid_row(float *x, long n, float bias, float scale, double *sum) {
     d8 losses = 0, sigmoids = 0;
     FOR_VECTORS(i, n, part, {

@@ -151,12 +151,11 @@ public struct ContrastiveLoss: Sendable {
         _: Element.Type, _ local: LocalRows, _ census: Census, _ communicator: any Communicator, _ gradients: Bool
     ) throws -> LossResult {
         let batch = try GlobalBatch<Element>(local, census, communicator)
-        let tiles = LogitTiles(batch, tile: options.tile)
         let sums = LossSums(batch, gradients: gradients)
         switch options.kind {
-        case .infonce: try SoftmaxLoss(tiles, bothWays: false).evaluate(into: sums, communicator)
-        case .symmetric: try SoftmaxLoss(tiles, bothWays: true).evaluate(into: sums, communicator)
-        case .sigmoid: evaluateSigmoidLoss(tiles, into: sums)
+        case .infonce: try SoftmaxLoss(batch, tile: options.tile, bothWays: false).evaluate(into: sums, communicator)
+        case .symmetric: try SoftmaxLoss(batch, tile: options.tile, bothWays: true).evaluate(into: sums, communicator)
+        case .sigmoid: evaluateSigmoidLoss(LogitTiles(batch, tile: options.tile, lifetime: .onePass), into: sums)
         }
         return try sums.finish(local, communicator)
     }

@@ -8,7 +8,7 @@ func evaluateSigmoidLoss<Element: LogitArithmetic>(_ tiles: LogitTiles<Element>,
     let batch = tiles.batch
     let weight = 1 / Double(max(batch.rows, 1))
     var best = [Double](repeating: -.infinity, count: batch.localRows)
-    tiles.forEach(isFirst: true) { tile in
+    tiles.forEach(in: 0..<batch.localRows, isFirst: true) { tile in
         for row in tile.rows {
             let logits = tile.logits.row(row - tile.rows.lowerBound)
             best[row] = max(best[row], Element.maximum(logits, count: tile.columns.count))

@@ -16,50 +16,73 @@ struct SoftmaxLoss<Element: LogitArithmetic> {
     /// 1/N, or 1/(2N) when each direction counts half.
     private let weight: Double
 
-    init(_ tiles: LogitTiles<Element>, bothWays: Bool) {
-        self.tiles = tiles
+    init(_ batch: GlobalBatch<Element>, tile: Int?, bothWays: Bool) {
+        tiles = LogitTiles(batch, tile: tile, lifetime: bothWays ? .twoPassesTogether : .twoPasses)
         self.bothWays = bothWays
-        weight = (bothWays ? 0.5 : 1) / Double(max(tiles.batch.rows, 1))
+        weight = (bothWays ? 0.5 : 1) / Double(max(batch.rows, 1))
     }
 
     /// *Collective* when both ways: two all-reduces, of 2N and of N numbers.
     func evaluate(into sums: LossSums<Element>, _ communicator: any Communicator) throws {
-        let batch = tiles.batch
-        var rows = StreamedSums(count: batch.localRows)
-        var columns = StreamedSums(count: bothWays ? batch.rows : 0)
-        accumulate(&rows, &columns)
-        let rowGaps = zip(rows.logSums, tiles.positives_B).map { $0 - $1 }
-        for row in 0..<batch.localRows {
-            sums.add(loss: weight * softplus(rowGaps[row]), row: row)
-            sums.count(row: row, positive: tiles.positives_B[row], bestOther: rows.maxima[row])
-        }
-        var columnGaps: [Double] = []
-        var columnPositives: [Double] = []
-        if bothWays {
-            columnPositives = try columns.combine(own: tiles.positives_B, at: batch.census.firstRow, communicator)
-            columnGaps = zip(columns.logSums, columnPositives).map { $0 - $1 }
-            for row in 0..<batch.localRows {
-                sums.add(loss: weight * softplus(columnGaps[batch.census.firstRow + row]), row: row)
+        var rows = StreamedSums(count: tiles.batch.localRows)
+        guard bothWays else {
+            for strip in tiles.strips {
+                accumulate(strip, &rows)
+                let gaps = finish(strip, rows, into: sums)
+                if sums.wantsGradients { propagate(strip, gaps, ColumnDirection.none, into: sums) }
             }
+            return
         }
-        guard sums.wantsGradients else { return }
-        propagate(rowGaps, columnGaps, columnPositives, into: sums)
+        var columns = StreamedSums(count: tiles.batch.rows)
+        for strip in tiles.strips { accumulate(strip, &rows) { accumulateColumns($0, &columns) } }
+        let direction = try finish(&columns, into: sums, communicator)
+        for strip in tiles.strips {
+            let gaps = finish(strip, rows, into: sums)
+            if sums.wantsGradients { propagate(strip, gaps, direction, into: sums) }
+        }
     }
 
-    /// First pass: maxima and sums of exponentials of every row, and of every column of the positives.
-    private func accumulate(_ rows: inout StreamedSums, _ columns: inout StreamedSums) {
-        tiles.forEach(isFirst: true) { tile in
+    /// First pass: maxima and sums of exponentials of every row, and what `body` does with a tile.
+    private func accumulate(
+        _ strip: Range<Int>, _ rows: inout StreamedSums, _ body: (LogitTiles<Element>.Tile) -> Void = { _ in }
+    ) {
+        tiles.forEach(in: strip, isFirst: true) { tile in
             for row in tile.rows {
                 let logits = tile.logits.row(row - tile.rows.lowerBound)
                 rows.add(maximum: Element.maximum(logits, count: tile.columns.count), at: row) {
                     Element.sumOfExponentials(logits, count: tile.columns.count, minus: $0)
                 }
             }
-            if bothWays, tile.columns.upperBound <= tiles.batch.rows { accumulateColumns(tile, &columns) }
+            body(tile)
         }
     }
 
+    /// Losses of a strip's rows; returns the gap of each row, in the strip's order.
+    private func finish(_ strip: Range<Int>, _ rows: StreamedSums, into sums: LossSums<Element>) -> [Double] {
+        strip.map { row in
+            let gap = rows.logSum(row) - tiles.positives_B[row]
+            sums.add(loss: weight * softplus(gap), row: row)
+            sums.count(row: row, positive: tiles.positives_B[row], bestOther: rows.maxima[row])
+            return gap
+        }
+    }
+
+    /// The columns' direction, complete over ranks, and the losses of those that are local positives. *Collective.*
+    private func finish(
+        _ columns: inout StreamedSums, into sums: LossSums<Element>, _ communicator: any Communicator
+    ) throws -> ColumnDirection<Element> {
+        let first = tiles.batch.census.firstRow
+        let positives = try columns.combine(own: tiles.positives_B, at: first, communicator)
+        let gaps = positives.indices.map { columns.logSum($0) - positives[$0] }
+        for row in 0..<tiles.batch.localRows { sums.add(loss: weight * softplus(gaps[first + row]), row: row) }
+        return ColumnDirection(
+            gaps_B: Array(gaps[first..<first + tiles.batch.localRows]),
+            logSums_N: Buffer(zip(gaps, positives).map { Element($1 + softplus($0)) }))
+    }
+
+    /// First pass, columns of the positives: their maxima and sums over the tile's rows.
     private func accumulateColumns(_ tile: LogitTiles<Element>.Tile, _ columns: inout StreamedSums) {
+        guard tile.columns.upperBound <= tiles.batch.rows else { return }
         let count = tile.columns.count
         let (maxima, totals) = (Buffer<Element>(count: count), Buffer<Element>(count: count))
         Element.columnMaxima(of: tile.logits, into: maxima.base)
@@ -73,35 +96,42 @@ struct SoftmaxLoss<Element: LogitArithmetic> {
         }
     }
 
-    /// Second pass: G_ij = w·(exp(z_ij − lse_i) + exp(z_ij − lse_j)) and, at the own positive, −w·(sigmoid(gap_i) + sigmoid(gap_j)).
+    /// Second pass: G_ij = w·(exp(z_ij − lse_i) + exp(z_ij − lse_j)) and, at the own positive, −w·(sigmoid(gap_i) + sigmoid(gap_j));
+    /// the second terms when both ways, for columns of the positives.
     private func propagate(
-        _ rowGaps: [Double], _ columnGaps: [Double], _ columnPositives: [Double], into sums: LossSums<Element>
+        _ strip: Range<Int>, _ gaps: [Double], _ direction: ColumnDirection<Element>, into sums: LossSums<Element>
     ) {
-        let columnReferences = Buffer<Element>(zip(columnGaps, columnPositives).map { Element($1 + softplus($0)) })
-        let firstRow = tiles.batch.census.firstRow
-        tiles.forEach(isFirst: false) { tile in
+        tiles.forEach(in: strip, isFirst: false) { tile in
             let isTwoWay = bothWays && tile.columns.upperBound <= tiles.batch.rows
             for row in tile.rows {
                 let logits = tile.logits.row(row - tile.rows.lowerBound)
-                // lse_i rounds to the number type; what is lost goes into the scale.
-                let logSum = tiles.positives_B[row] + softplus(rowGaps[row])
+                let gap = gaps[row - strip.lowerBound]
+                let logSum = tiles.positives_B[row] + softplus(gap)
                 if isTwoWay {
                     Element.exponentials(
                         logits, count: tile.columns.count, minus: logSum,
-                        andMinus: columnReferences.base + tile.columns.lowerBound, scale: weight)
+                        andMinus: direction.logSums_N.base + tile.columns.lowerBound, scale: weight)
                 } else {
-                    let reference = Double(Element(logSum))
-                    Element.exponentials(
-                        logits, count: tile.columns.count, minus: reference, scale: weight * exp(reference - logSum))
+                    Element.exponentials(logits, count: tile.columns.count, minus: logSum, scale: weight)
                 }
                 if let own = tiles.ownColumn(of: row, in: tile) {
-                    let missing = sigmoid(rowGaps[row]) + (bothWays ? sigmoid(columnGaps[firstRow + row]) : 0)
+                    let missing = sigmoid(gap) + (bothWays ? sigmoid(direction.gaps_B[row]) : 0)
                     logits[own] = Element(-weight * missing)
                 }
             }
             tiles.propagate(tile, dqueries_BE: sums.dqueries_BE, dtargets_ME: sums.dtargets_ME)
         }
     }
+}
+
+/// The direction from positives to queries, once all ranks' rows are in it.
+private struct ColumnDirection<Element: LogitArithmetic> {
+    /// Of the local positives.
+    let gaps_B: [Double]
+    /// Of all positives.
+    let logSums_N: Buffer<Element>
+
+    static var none: ColumnDirection { ColumnDirection(gaps_B: [], logSums_N: Buffer(count: 0)) }
 }
 
 /// Sums of exponentials, each relative to the largest exponent met so far.
@@ -116,7 +146,7 @@ struct StreamedSums {
     }
 
     /// log Σ exp; −∞ of nothing.
-    var logSums: [Double] { zip(maxima, sums).map { $1 == 0 ? -.infinity : $0 + log($1) } }
+    func logSum(_ index: Int) -> Double { sums[index] == 0 ? -.infinity : maxima[index] + log(sums[index]) }
 
     /// Adds logits whose largest is `maximum`; `sum` gives their exponentials' sum relative to a reference.
     mutating func add(maximum: Double, at index: Int, sum: (_ reference: Double) -> Double) {

@@ -51,10 +51,6 @@ void fanoise_column_max(const float *tile, long stride, long rows, long columns,
 void fanoise_column_exp_sums(const float *tile, long stride, long rows, long columns, const float *references, float *sums);
 /// x_i = scale · (e^(x_i − reference) + e^(x_i − references_i)).
 void fanoise_exp_two_way_row(float *x, long count, float reference, const float *references, float scale);
-/// x_i = e^(x_i); adds them to column_sums, returns their sum; largest_logit is that of x as it was.
-double fanoise_exp_tile_row(float *x, long count, float *column_sums, float *largest_logit);
-/// x_i = x_i · (row_scale + column_scales_i).
-void fanoise_scale_two_way_row(float *x, long count, float row_scale, const float *column_scales);
 /// With z_i = x_i + bias: x_i = scale · sigmoid(z_i); returns Σ log(1 + e^z_i) and Σ sigmoid(z_i).
 double fanoise_sigmoid_row(float *x, long count, float bias, float scale, double *sum);
 
