@@ -1,6 +1,7 @@
 // Float32 logits: what training uses. Not here: float64 (DoubleLogits.swift).
 
 import Buffers
+import Foundation
 import Kernels
 
 extension Float: LogitArithmetic {
@@ -33,7 +34,10 @@ extension Float: LogitArithmetic {
     }
 
     static func exponentials(_ row: UnsafeMutablePointer<Float>, count: Int, minus reference: Double, scale: Double) {
-        Kernels.exponentials(row, count: count, minus: Float(reference), scale: Float(scale))
+        // What rounding takes from the reference goes into the scale.
+        let rounded = Float(reference)
+        let scale = Float(scale * exp(Double(rounded) - reference))
+        Kernels.exponentials(row, count: count, minus: rounded, scale: scale)
     }
 
     static func exponentials(
