@@ -43,35 +43,20 @@ public struct CheckpointStore: Sendable {
     ) throws {
         precondition(step >= 0, "step \(step) is negative")
         precondition(parameters.count == layout.count, "\(parameters.count) parameters for a layout of \(layout.count)")
-        let isFirst = communicator.rank == 0
-        let shard = Manifest.shard(communicator.rank, of: communicator.size)
-        var tensors: [(file: String, tensors: [SafetensorsTensor], metadata: [String: String])] = [
-            (shard, optimizer.flatMap(\.tensors), [:])
-        ]
-        var small: [String: Data] = [:]
-        if isFirst {
-            let model: [SafetensorsTensor] = layout.entries.map { ($0.name, $0.shape, .floats(parameters[$0.range])) }
-            tensors.append((Manifest.model, model, ["step": String(step), "layout": layout.fingerprint]))
-            for name in extraFiles.keys {
-                precondition(
-                    Manifest.isFree(name), "'\(name)' is no name for an extra file: not plain, or the checkpoint's own")
-            }
-            small = extraFiles
-            small[Manifest.state] = state
-            small[Manifest.config] = Data(config.utf8)
-        }
         try agreeOn(step, layout, communicator)
-
+        let isFirst = communicator.rank == 0
+        var share = Share(shard: Manifest.shard(communicator.rank, of: communicator.size), optimizer: optimizer)
+        if isFirst {
+            share.addModel(layout, parameters, step: step)
+            share.addFiles(state: state, config: config, extraFiles: extraFiles)
+        }
         let partial = "\(directory)/\(StepDirectory(step: step).name).partial"
-        let bytes = tensors.reduce(0) { $0 + SafetensorsWriter.byteCount(tensors: $1.tensors, metadata: $1.metadata) }
-        let total = try communicator.allGather(bytes + small.values.reduce(0) { $0 + $1.count }).reduce(0, +)
+        let total = try communicator.allGather(share.byteCount).reduce(0, +)
         do {
             try agreed(communicator) { if isFirst { try prepare(partial) } }
-            let own = try agreed(communicator) {
-                try checkSpace(for: total)
-                return try tensors.map { try write($0.tensors, metadata: $0.metadata, as: $0.file, in: partial) }
-                    + small.sorted { $0.key < $1.key }.map { try write($0.value, as: $0.key, in: partial) }
-            }
+            // Before any rank writes: what one has written would look to another like space that is missing.
+            try agreed(communicator) { try checkSpace(for: total) }
+            let own = try agreed(communicator) { try share.write(in: partial) }
             let shards = try gather(own[0], communicator)
             try agreed(communicator) {
                 if isFirst {
@@ -141,25 +126,6 @@ public struct CheckpointStore: Sendable {
                 + "or write elsewhere")
     }
 
-    private func write(
-        _ tensors: [SafetensorsTensor], metadata: [String: String], as name: String, in partial: String
-    ) throws -> Manifest.File {
-        let digest = Digest()
-        var bytes = 0
-        try SafetensorsWriter.write(path: "\(partial)/\(name)", tensors: tensors, metadata: metadata) {
-            digest.update($0)
-            bytes += $0.count
-        }
-        return Manifest.File(name: name, bytes: bytes, sha256: hexadecimal(digest.finish()))
-    }
-
-    private func write(_ data: Data, as name: String, in partial: String) throws -> Manifest.File {
-        let output = try OutputFile(path: "\(partial)/\(name)")
-        try data.withUnsafeBytes { try output.write($0) }
-        try output.commit()
-        return Manifest.File(name: name, bytes: data.count, sha256: hexadecimal(Digest.of(data)))
-    }
-
     /// Every rank's shard, in rank order.
     private func gather(_ own: Manifest.File, _ communicator: any Communicator) throws -> [Manifest.File] {
         let sizes = try communicator.allGather(own.bytes)
@@ -174,13 +140,9 @@ public struct CheckpointStore: Sendable {
 
     /// The manifest, then the name: from here on the checkpoint exists.
     private func commit(_ manifest: Manifest, _ partial: String) throws {
-        _ = try write(manifest.encoded(), as: Manifest.name, in: partial)
+        _ = try Share.write(manifest.encoded(), as: Manifest.name, in: partial)
         let final = String(partial.dropLast(".partial".count))
-        let replaced = final + ".replaced"
-        if FileManager.default.fileExists(atPath: final) {
-            if FileManager.default.fileExists(atPath: replaced) { try StepDirectory.remove(replaced) }
-            try StepDirectory.move(final, to: replaced)
-        }
+        if FileManager.default.fileExists(atPath: final) { try StepDirectory.move(final, to: final + ".replaced") }
         try StepDirectory.move(partial, to: final)
     }
 
