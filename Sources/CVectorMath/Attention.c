@@ -23,10 +23,19 @@ INLINE long balanced(long count, long most) {
     return blocks ? (count + blocks - 1) / blocks : 0;
 }
 
-/// Copies `rows` rows of `width` floats, one every `stride`, to rows of W floats, the rest zero.
-INLINE void pack_rows(const float *source, long stride, long rows, long width, float *target) {
+/// Copies `rows` rows of `width` floats, one every `stride`, to rows of W floats, the rest zero; asks for what lies `ahead` meanwhile.
+INLINE void pack_rows(const float *source, long stride, long rows, long width, long ahead, float *target) {
     for (long r = 0; r < rows; r++, source += stride, target += rounded(width))
-        FOR_VECTORS(i, width, part, { store(target + i, get(source + i, part)); });
+        FOR_VECTORS(i, width, part, {
+            __builtin_prefetch(source + i + ahead);
+            store(target + i, get(source + i, part));
+        });
+}
+
+/// How far from a row's part in one head the same part of the next head lies, or of the next sequence after the last head. Heads are
+/// slices of rows, which no hardware prefetches: the next head's are asked for while this one is computed.
+INLINE long next_head(long h, long heads, long head_width, long rows, long stride) {
+    return h + 1 < heads ? head_width : rows * stride - h * head_width;
 }
 
 /// Copies rows of W floats back to rows of `width`.
@@ -56,14 +65,18 @@ INLINE void unpack_rows(const float *source, long rows, long width, float *targe
 
 /// Transposes rows into panels of 16 positions: panel p holds K rows of 16 floats, element (k, lane) = source[16 p + lane][k];
 /// positions past the last are zero.
-INLINE void pack_panels(const float *source, long stride, long rows, long width, float *target) {
+INLINE void pack_panels(const float *source, long stride, long rows, long width, long ahead, float *target) {
     for (long first = 0; first < rows; first += LANES, target += width * LANES) {
         long present = least(LANES, rows - first);
         for (long k = 0; k < width; k += LANES) {
             long part = width - k < LANES ? width - k : 0;
             v16 block[LANES];
 #pragma clang loop unroll(full)
-            for (int i = 0; i < LANES; i++) block[i] = i < present ? get(source + (first + i) * stride + k, part) : (v16)0.0f;
+            for (int i = 0; i < LANES; i++) {
+                const float *row = source + (first + i) * stride + k;
+                if (i < present) __builtin_prefetch(row + ahead);
+                block[i] = i < present ? get(row, part) : (v16)0.0f;
+            }
             EXCHANGE(block, 8)
             EXCHANGE(block, 4)
             EXCHANGE(block, 2)
@@ -168,20 +181,23 @@ INLINE void softmax(float *row, long vectors, long n, float scale, float *maximu
 
 DISPATCH void fanoise_attention_forward(fanoise_attention_shape shape, const float *qkv, float *y, float *log_sum_exp, float *scratch) {
     const tile_shape most = best_tile();
-    const long K = shape.head_width, H = shape.heads, D = H * K, W = rounded(K);
+    const long K = shape.head_width, H = shape.heads, D = H * K, W = rounded(K), R = 3 * D;
     const long stride = score_stride(shape.longest);
     const float scale = 1 / sqrtf((float)K);
     float *scores = scratch, *out = scores + FORWARD_BLOCK * stride, *values = out + FORWARD_BLOCK * W, *keys = values + shape.longest * W;
     for (long s = 0; s < shape.sequences; s++)
         for (long h = 0; h < H; h++) {
             const long first = shape.offsets[s], S = shape.offsets[s + 1] - first, block = balanced(S, FORWARD_BLOCK);
-            const float *q = qkv + first * 3 * D + h * K;
-            pack_panels(q + D, 3 * D, S, K, keys);
-            pack_rows(q + 2 * D, 3 * D, S, K, values);
+            const float *q = qkv + first * R + h * K;
+            const long ahead = next_head(h, H, K, S, R);
+            pack_panels(q + D, R, S, K, ahead, keys);
+            pack_rows(q + 2 * D, R, S, K, ahead, values);
+            for (long i = 0; i < S; i++)
+                for (long k = 0; k < K; k += LANES) __builtin_prefetch(q + i * R + k + ahead);
             for (long i = 0; i < S; i += block) {
                 const long rows = least(block, S - i), seen = shape.causal ? i + rows : S, vectors = rounded(seen) / LANES;
                 float maxima[LANES] = {0}, totals[LANES] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-                product(most, rows, vectors, K, q + i * 3 * D, 3 * D, 1, keys, LANES, K * LANES, scores, stride, 0);
+                product(most, rows, vectors, K, q + i * R, R, 1, keys, LANES, K * LANES, scores, stride, 0);
                 for (long r = 0; r < rows; r++)
                     softmax(scores + r * stride, vectors, shape.causal ? i + r + 1 : S, scale, maxima + r, totals + r);
                 store(maxima, load(maxima) + v_log(load(totals)));
@@ -224,11 +240,12 @@ DISPATCH void fanoise_attention_backward(
             const long first = shape.offsets[s], S = shape.offsets[s + 1] - first, block = balanced(S, BACKWARD_BLOCK);
             const float *q = qkv + first * R + h * K, *out = y + first * D + h * K, *dout = dy + first * D + h * K;
             float *dq_out = dqkv + first * R + h * K;
-            pack_rows(q, R, S, K, q_rows);
-            pack_rows(q + D, R, S, K, k_rows);
-            pack_rows(dout, D, S, K, dy_rows);
-            pack_panels(q + D, R, S, K, k_panels);
-            pack_panels(q + 2 * D, R, S, K, v_panels);
+            const long ahead = next_head(h, H, K, S, R), ahead_out = next_head(h, H, K, S, D);
+            pack_rows(q, R, S, K, ahead, q_rows);
+            pack_rows(q + D, R, S, K, ahead, k_rows);
+            pack_rows(dout, D, S, K, ahead_out, dy_rows);
+            pack_panels(q + D, R, S, K, ahead, k_panels);
+            pack_panels(q + 2 * D, R, S, K, ahead, v_panels);
             if (S > 0) {
                 memset(dk, 0, (size_t)(S * W) * sizeof *dk);
                 memset(dv, 0, (size_t)(S * W) * sizeof *dv);
@@ -241,7 +258,10 @@ DISPATCH void fanoise_attention_backward(
                 for (long r = 0; r < rows; r++) {
                     // δ = Σ_k dy_k y_k, the row's share of the softmax's normalisation.
                     v16 products = 0;
-                    FOR_VECTORS(k, K, part, { products += load(dy_block + r * W + k) * get(out + (i + r) * D + k, part); });
+                    FOR_VECTORS(k, K, part, {
+                        __builtin_prefetch(out + (i + r) * D + k + ahead_out);
+                        products += load(dy_block + r * W + k) * get(out + (i + r) * D + k, part);
+                    });
                     softmax_backward(
                         p + r * stride, ds + r * stride, vectors, shape.causal ? i + r + 1 : S, scale,
                         log_sum_exp[(first + i + r) * H + h], sum(products));
