@@ -2,13 +2,13 @@
 //
 // N: queries · k: targets a query brings · M = k·N: targets · E: embedding width · B: rows of a rank.
 
-import ArgumentParser
+public import ArgumentParser
 import ArrayFiles
 import Buffers
 import Collectives
 import Failures
 import Foundation
-import Losses
+public import Losses
 
 extension ContrastiveLossOptions.Kind: ExpressibleByArgument {}
 extension ContrastiveLossOptions.Precision: ExpressibleByArgument {}
