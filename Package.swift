@@ -21,7 +21,7 @@ let package = Package(
     products: [
         .executable(name: "fanoise", targets: ["FanoiseTool"]),
         // For Benchmarks/Kernels.
-        .library(name: "Kernels", targets: ["Buffers", "Kernels"]),
+        .library(name: "Kernels", targets: ["Buffers", "Kernels", "Randomness"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -67,11 +67,12 @@ package final class InputFile {
     }
 
     /// The whole file mapped privately and copy-on-write: pages are read when touched and shared with other readers of the file
-    /// until somebody writes to them, which never reaches the file.
+    /// until somebody writes to them, which never reaches the file. Reserves no swap space, so the file may be larger than memory.
     package func map() throws -> Memory {
         guard byteCount > 0 else { return Memory(byteCount: 0) }
         let size = byteCount
-        guard let address = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED
+        guard let address = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor, 0),
+            address != MAP_FAILED
         else {
             throw Failure(.inputOutput, "\(path): mapping \(size) bytes failed: \(systemMessage())")
         }

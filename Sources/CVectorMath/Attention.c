@@ -1,32 +1,38 @@
 // Softmax attention of packed sequences. Not here: the projections around it.
 //
-// Shapes of one sequence and head: S positions, K head width, W = K rounded up to 16, P = S rounded up to 16.
+// Shapes of one sequence and head: S positions, K head width, W = K rounded up to 16; D = heads · K, R = 3 D a row of qkv.
 // Per-head BLAS calls cost more than the arithmetic at S = 8 to 65; here a head's keys and values stay in cache, and tiles of
-// sums stay in registers.
+// sums stay in registers. Scores are kept as keys × queries: a query is a lane, and its softmax runs down a column.
 #include "CVectorMath.h"
 #include "Vector.h"
 
 /// The largest register tile.
 enum { MOST_ROWS = 8, MOST_VECTORS = 3 };
-/// Query rows of a block: forward (scores of one register tile), backward (P and dS of a block together stay in cache).
-enum { FORWARD_BLOCK = 8, BACKWARD_BLOCK = 64 };
+/// Query vectors of a block: its scores, keys × queries, are one tile wide.
+enum { BLOCK_VECTORS = MOST_VECTORS };
 
 INLINE long rounded(long n) { return (n + LANES - 1) / LANES * LANES; }
 INLINE long least(long a, long b) { return a < b ? a : b; }
 
-/// Row stride of a tile of scores: off the powers of two, so that a column of it does not fall into one cache set.
-INLINE long score_stride(long positions) { return rounded(positions) + LANES; }
-
-/// Rows of each block when `count` rows are cut into equal blocks of at most `most`.
+/// Size of each block when `count` things are cut into equal blocks of at most `most`.
 INLINE long balanced(long count, long most) {
     long blocks = (count + most - 1) / most;
     return blocks ? (count + blocks - 1) / blocks : 0;
 }
 
-/// Copies `rows` rows of `width` floats, one every `stride`, to rows of W floats, the rest zero.
-INLINE void pack_rows(const float *source, long stride, long rows, long width, float *target) {
+/// Copies `rows` rows of `width` floats, one every `stride`, to rows of W floats, the rest zero; asks for what lies `ahead` meanwhile.
+INLINE void pack_rows(const float *source, long stride, long rows, long width, long ahead, float *target) {
     for (long r = 0; r < rows; r++, source += stride, target += rounded(width))
-        FOR_VECTORS(i, width, part, { store(target + i, get(source + i, part)); });
+        FOR_VECTORS(i, width, part, {
+            __builtin_prefetch(source + i + ahead);
+            store(target + i, get(source + i, part));
+        });
+}
+
+/// How far from a row's part in one head the same part of the next head lies, or of the next sequence after the last head. Heads are
+/// slices of rows, which no hardware prefetches: the next head's are asked for while this one is computed.
+INLINE long next_head(long h, long heads, long head_width, long rows, long stride) {
+    return h + 1 < heads ? head_width : rows * stride - h * head_width;
 }
 
 /// Copies rows of W floats back to rows of `width`.
@@ -56,14 +62,18 @@ INLINE void unpack_rows(const float *source, long rows, long width, float *targe
 
 /// Transposes rows into panels of 16 positions: panel p holds K rows of 16 floats, element (k, lane) = source[16 p + lane][k];
 /// positions past the last are zero.
-INLINE void pack_panels(const float *source, long stride, long rows, long width, float *target) {
+INLINE void pack_panels(const float *source, long stride, long rows, long width, long ahead, float *target) {
     for (long first = 0; first < rows; first += LANES, target += width * LANES) {
         long present = least(LANES, rows - first);
         for (long k = 0; k < width; k += LANES) {
             long part = width - k < LANES ? width - k : 0;
             v16 block[LANES];
 #pragma clang loop unroll(full)
-            for (int i = 0; i < LANES; i++) block[i] = i < present ? get(source + (first + i) * stride + k, part) : (v16)0.0f;
+            for (int i = 0; i < LANES; i++) {
+                const float *row = source + (first + i) * stride + k;
+                if (i < present) __builtin_prefetch(row + ahead);
+                block[i] = i < present ? get(row, part) : (v16)0.0f;
+            }
             EXCHANGE(block, 8)
             EXCHANGE(block, 4)
             EXCHANGE(block, 2)
@@ -80,18 +90,16 @@ INLINE i16 lanes_from(long first) {
     return (i16){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + (int32_t)first;
 }
 
-/// -∞ in the lanes past the first `n` of a row of scores, `from` being the number of lane 0.
-INLINE v16 masked(v16 scores, long from, long n) { return lanes_from(from) < (int32_t)n ? scores : (v16)-INFINITY; }
-
 long fanoise_attention_forward_scratch(fanoise_attention_shape s) {
-    return rounded(s.longest) * s.head_width + (s.longest + FORWARD_BLOCK) * rounded(s.head_width) + FORWARD_BLOCK * score_stride(s.longest);
+    const long queries = BLOCK_VECTORS * LANES;
+    return rounded(s.longest) * s.head_width + (s.longest + queries) * rounded(s.head_width) + s.longest * queries;
 }
 
 long fanoise_attention_backward_scratch(fanoise_attention_shape s) {
-    return 2 * rounded(s.longest) * s.head_width + (5 * s.longest + BACKWARD_BLOCK) * rounded(s.head_width) +
-           2 * BACKWARD_BLOCK * score_stride(s.longest);
+    const long queries = BLOCK_VECTORS * LANES;
+    return 2 * rounded(s.longest) * s.head_width + (5 * s.longest + queries) * rounded(s.head_width) + 2 * s.longest * queries +
+           2 * rounded(s.longest);
 }
-
 
 /// C_MN = (accumulate ? C : 0) + Σ_k A(m, k) B(k, n) for one register tile: `rows` ≤ MOST_ROWS, `vectors` ≤ MOST_VECTORS, constants after
 /// inlining. A(m, k) = a[m ar + k ak]; vector v of row k of B begins at b[k bk + v bv]; C is row-major with stride cr.
@@ -149,64 +157,81 @@ DISPATCH static void product(
         }
 }
 
-/// Turns raw scores of a row into probabilities: keys past the first `n` get zero. Returns the maximum (scaled) and the sum.
-INLINE void softmax(float *row, long vectors, long n, float scale, float *maximum, float *total) {
-    v16 top = -INFINITY, sums = 0;
-    for (long j = 0; j < n; j += LANES) top = larger(top, masked(load(row + j), j, n));
-    float m = largest(top) * scale;
-    for (long j = 0; j < n; j += LANES) {
-        v16 e = v_exp(masked(load(row + j), j, n) * scale - m);
-        sums += e;
-        store(row + j, e);
+/// Lane v of vector `v` of a block is query `query + lane`; keys after it are hidden from it when `causal`.
+INLINE v16 visible(v16 score, int causal, long key, long query) {
+    return causal && key > query ? (lanes_from(query) >= (int32_t)key ? score : (v16)-INFINITY) : score;
+}
+
+/// Turns a column of raw scores, `keys` vectors one every `stride` floats, into probabilities: a query in each lane, so that maxima and
+/// sums run down the column and nothing is reduced across lanes. Returns the log-sum-exp of every lane.
+INLINE v16 softmax(float *column, long stride, long keys, float scale, int causal, long query) {
+    v16 top[4] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY}, total[4] = {0, 0, 0, 0};
+    long j = 0;
+    for (; j + 4 <= keys; j += 4)
+#pragma clang loop unroll(full)
+        for (int u = 0; u < 4; u++) top[u] = larger(top[u], visible(load(column + (j + u) * stride), causal, j + u, query));
+    for (; j < keys; j++) top[0] = larger(top[0], visible(load(column + j * stride), causal, j, query));
+    const v16 shift = larger(larger(top[0], top[1]), larger(top[2], top[3])) * scale;
+    for (j = 0; j + 4 <= keys; j += 4)
+#pragma clang loop unroll(full)
+        for (int u = 0; u < 4; u++) {
+            float *score = column + (j + u) * stride;
+            v16 e = v_exp(visible(load(score), causal, j + u, query) * scale - shift);
+            total[u] += e;
+            store(score, e);
+        }
+    for (; j < keys; j++) {
+        v16 e = v_exp(visible(load(column + j * stride), causal, j, query) * scale - shift);
+        total[0] += e;
+        store(column + j * stride, e);
     }
-    float s = sum(sums), inverse = 1 / s;
-    for (long j = 0; j < n; j += LANES) store(row + j, load(row + j) * inverse);
-    for (long j = rounded(n); j < vectors * LANES; j += LANES) store(row + j, (v16)0.0f);
-    *maximum = m;
-    *total = s;
+    const v16 sums = (total[0] + total[1]) + (total[2] + total[3]), inverse = 1.0f / sums;
+    for (j = 0; j < keys; j++) store(column + j * stride, load(column + j * stride) * inverse);
+    return shift + v_log(sums);
 }
 
 DISPATCH void fanoise_attention_forward(fanoise_attention_shape shape, const float *qkv, float *y, float *log_sum_exp, float *scratch) {
     const tile_shape most = best_tile();
-    const long K = shape.head_width, H = shape.heads, D = H * K, W = rounded(K);
-    const long stride = score_stride(shape.longest);
+    const long K = shape.head_width, H = shape.heads, D = H * K, W = rounded(K), R = 3 * D;
     const float scale = 1 / sqrtf((float)K);
-    float *scores = scratch, *out = scores + FORWARD_BLOCK * stride, *values = out + FORWARD_BLOCK * W, *keys = values + shape.longest * W;
+    float *scores = scratch, *out = scores + shape.longest * BLOCK_VECTORS * LANES, *values = out + BLOCK_VECTORS * LANES * W;
+    float *queries = values + shape.longest * W;
     for (long s = 0; s < shape.sequences; s++)
         for (long h = 0; h < H; h++) {
-            const long first = shape.offsets[s], S = shape.offsets[s + 1] - first, block = balanced(S, FORWARD_BLOCK);
-            const float *q = qkv + first * 3 * D + h * K;
-            pack_panels(q + D, 3 * D, S, K, keys);
-            pack_rows(q + 2 * D, 3 * D, S, K, values);
-            for (long i = 0; i < S; i += block) {
-                const long rows = least(block, S - i), seen = shape.causal ? i + rows : S, vectors = rounded(seen) / LANES;
-                float maxima[LANES] = {0}, totals[LANES] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-                product(most, rows, vectors, K, q + i * 3 * D, 3 * D, 1, keys, LANES, K * LANES, scores, stride, 0);
-                for (long r = 0; r < rows; r++)
-                    softmax(scores + r * stride, vectors, shape.causal ? i + r + 1 : S, scale, maxima + r, totals + r);
-                store(maxima, load(maxima) + v_log(load(totals)));
-                for (long r = 0; r < rows; r++) log_sum_exp[(first + i + r) * H + h] = maxima[r];
+            const long first = shape.offsets[s], S = shape.offsets[s + 1] - first, ahead = next_head(h, H, K, S, R);
+            const long stride = balanced(rounded(S) / LANES, BLOCK_VECTORS) * LANES;
+            const float *q = qkv + first * R + h * K;
+            pack_panels(q, R, S, K, ahead, queries);
+            pack_rows(q + 2 * D, R, S, K, ahead, values);
+            for (long i = 0; i < S; i += stride) {
+                const long rows = least(stride, S - i), keys = shape.causal ? i + rows : S, vectors = rounded(rows) / LANES;
+                product(most, keys, vectors, K, q + D, R, 1, queries + i * K, LANES, K * LANES, scores, stride, 0);
+                for (long v = 0; v < vectors; v++) {
+                    float lse[LANES];
+                    store(lse, softmax(scores + v * LANES, stride, keys, scale, shape.causal, i + v * LANES));
+                    for (long lane = 0; lane < least(LANES, rows - v * LANES); lane++)
+                        log_sum_exp[(first + i + v * LANES + lane) * H + h] = lse[lane];
+                }
                 float *target = y + (first + i) * D + h * K;
                 if (W == K) {
-                    product(most, rows, W / LANES, seen, scores, stride, 1, values, W, LANES, target, D, 0);
+                    product(most, rows, W / LANES, keys, scores, 1, stride, values, W, LANES, target, D, 0);
                 } else {
-                    product(most, rows, W / LANES, seen, scores, stride, 1, values, W, LANES, out, W, 0);
+                    product(most, rows, W / LANES, keys, scores, 1, stride, values, W, LANES, out, W, 0);
                     unpack_rows(out, rows, K, target, D);
                 }
             }
+            for (long j = 0; j < S; j++)
+                for (long k = 0; k < K; k += LANES) __builtin_prefetch(q + D + j * R + k + ahead);
         }
 }
 
-/// P = e^(scale · scores − lse) and dS = scale · P ⊙ (dP − δ) for one query row, in place of `scores` and `dp`; zero past the first `n`.
-INLINE void softmax_backward(float *scores, float *dp, long vectors, long n, float scale, float lse, float delta) {
-    for (long j = 0; j < n; j += LANES) {
-        v16 p = v_exp(masked(load(scores + j), j, n) * scale - lse);
-        store(scores + j, p);
-        store(dp + j, scale * p * (load(dp + j) - delta));
-    }
-    for (long j = rounded(n); j < vectors * LANES; j += LANES) {
-        store(scores + j, (v16)0.0f);
-        store(dp + j, (v16)0.0f);
+/// P = e^(scale · scores − lse) and dS = scale · P ⊙ (dP − δ) for a column of `keys` vectors, in place of `scores` and `dp`.
+INLINE void softmax_backward(
+    float *scores, float *dp, long stride, long keys, float scale, int causal, long query, v16 lse, v16 delta) {
+    for (long j = 0; j < keys; j++) {
+        v16 p = v_exp(visible(load(scores + j * stride), causal, j, query) * scale - lse);
+        store(scores + j * stride, p);
+        store(dp + j * stride, scale * p * (load(dp + j * stride) - delta));
     }
 }
 
@@ -214,45 +239,55 @@ DISPATCH void fanoise_attention_backward(
     fanoise_attention_shape shape, const float *dy, const float *qkv, const float *y, const float *log_sum_exp, float *dqkv, float *scratch) {
     const tile_shape most = best_tile();
     const long K = shape.head_width, H = shape.heads, D = H * K, W = rounded(K), R = 3 * D;
-    const long stride = score_stride(shape.longest), rows_size = shape.longest * W;
+    const long block = BLOCK_VECTORS * LANES, rows_size = shape.longest * W, panels_size = rounded(shape.longest) * K;
     const float scale = 1 / sqrtf((float)K);
-    float *p = scratch, *ds = p + BACKWARD_BLOCK * stride, *dq = ds + BACKWARD_BLOCK * stride;
-    float *q_rows = dq + BACKWARD_BLOCK * W, *k_rows = q_rows + rows_size, *dy_rows = k_rows + rows_size, *dk = dy_rows + rows_size;
-    float *dv = dk + rows_size, *k_panels = dv + rows_size, *v_panels = k_panels + rounded(shape.longest) * K;
+    float *p = scratch, *ds = p + shape.longest * block, *dq = ds + shape.longest * block;
+    float *q_rows = dq + block * W, *k_rows = q_rows + rows_size, *dy_rows = k_rows + rows_size, *dk = dy_rows + rows_size;
+    float *dv = dk + rows_size, *q_panels = dv + rows_size, *dy_panels = q_panels + panels_size;
+    float *lse = dy_panels + panels_size, *delta = lse + rounded(shape.longest);
     for (long s = 0; s < shape.sequences; s++)
         for (long h = 0; h < H; h++) {
-            const long first = shape.offsets[s], S = shape.offsets[s + 1] - first, block = balanced(S, BACKWARD_BLOCK);
+            const long first = shape.offsets[s], S = shape.offsets[s + 1] - first;
+            const long ahead = next_head(h, H, K, S, R), ahead_out = next_head(h, H, K, S, D);
+            const long stride = balanced(rounded(S) / LANES, BLOCK_VECTORS) * LANES;
             const float *q = qkv + first * R + h * K, *out = y + first * D + h * K, *dout = dy + first * D + h * K;
             float *dq_out = dqkv + first * R + h * K;
-            pack_rows(q, R, S, K, q_rows);
-            pack_rows(q + D, R, S, K, k_rows);
-            pack_rows(dout, D, S, K, dy_rows);
-            pack_panels(q + D, R, S, K, k_panels);
-            pack_panels(q + 2 * D, R, S, K, v_panels);
-            if (S > 0) {
-                memset(dk, 0, (size_t)(S * W) * sizeof *dk);
-                memset(dv, 0, (size_t)(S * W) * sizeof *dv);
+            pack_rows(q, R, S, K, ahead, q_rows);
+            pack_rows(q + D, R, S, K, ahead, k_rows);
+            pack_rows(dout, D, S, K, ahead_out, dy_rows);
+            pack_panels(q, R, S, K, ahead, q_panels);
+            pack_panels(dout, D, S, K, ahead_out, dy_panels);
+            memset(dk, 0, (size_t)(S * W) * sizeof *dk);
+            memset(dv, 0, (size_t)(S * W) * sizeof *dv);
+            for (long i = 0; i < S; i++) {
+                // δ = Σ_k dy_k y_k, the query's share of the softmax's normalisation.
+                v16 products = 0;
+                FOR_VECTORS(k, K, part, {
+                    __builtin_prefetch(out + i * D + k + ahead_out);
+                    products += load(dy_rows + i * W + k) * get(out + i * D + k, part);
+                });
+                delta[i] = sum(products);
+                lse[i] = log_sum_exp[(first + i) * H + h];
             }
-            for (long i = 0; i < S; i += block) {
-                const long rows = least(block, S - i), seen = shape.causal ? i + rows : S, vectors = rounded(seen) / LANES;
-                const float *q_block = q_rows + i * W, *dy_block = dy_rows + i * W;
-                product(most, rows, vectors, K, q_block, W, 1, k_panels, LANES, K * LANES, p, stride, 0);
-                product(most, rows, vectors, K, dy_block, W, 1, v_panels, LANES, K * LANES, ds, stride, 0);
-                for (long r = 0; r < rows; r++) {
-                    // δ = Σ_k dy_k y_k, the row's share of the softmax's normalisation.
-                    v16 products = 0;
-                    FOR_VECTORS(k, K, part, { products += load(dy_block + r * W + k) * get(out + (i + r) * D + k, part); });
+            // Lanes past the last query are computed and never read; zeros keep them finite.
+            for (long i = S; i < rounded(S); i++) lse[i] = delta[i] = 0;
+            for (long i = 0; i < S; i += stride) {
+                const long rows = least(stride, S - i), keys = shape.causal ? i + rows : S, vectors = rounded(rows) / LANES;
+                product(most, keys, vectors, K, k_rows, W, 1, q_panels + i * K, LANES, K * LANES, p, stride, 0);
+                product(most, keys, vectors, K, q + 2 * D, R, 1, dy_panels + i * K, LANES, K * LANES, ds, stride, 0);
+                for (long v = 0; v < vectors; v++) {
+                    const long query = i + v * LANES;
                     softmax_backward(
-                        p + r * stride, ds + r * stride, vectors, shape.causal ? i + r + 1 : S, scale,
-                        log_sum_exp[(first + i + r) * H + h], sum(products));
+                        p + v * LANES, ds + v * LANES, stride, keys, scale, shape.causal, query, load(lse + query), load(delta + query));
                 }
-                product(most, rows, W / LANES, seen, ds, stride, 1, k_rows, W, LANES, dq, W, 0);
+                product(most, rows, W / LANES, keys, ds, 1, stride, k_rows, W, LANES, dq, W, 0);
                 unpack_rows(dq, rows, K, dq_out + i * R, R);
-                product(most, seen, W / LANES, rows, ds, 1, stride, q_block, W, LANES, dk, W, 1);
-                product(most, seen, W / LANES, rows, p, 1, stride, dy_block, W, LANES, dv, W, 1);
+                product(most, keys, W / LANES, rows, ds, stride, 1, q_rows + i * W, W, LANES, dk, W, 1);
+                product(most, keys, W / LANES, rows, p, stride, 1, dy_rows + i * W, W, LANES, dv, W, 1);
             }
             unpack_rows(dk, S, K, dq_out + D, R);
             unpack_rows(dv, S, K, dq_out + 2 * D, R);
+            for (long j = 0; j < S; j++)
+                for (long k = 0; k < K; k += LANES) __builtin_prefetch(q + 2 * D + j * R + k + ahead);
         }
 }
-

@@ -28,7 +28,7 @@ struct EvaluateCommand: ParsableCommand {
             return parts.count == 2 ? (name: parts[0], path: parts[1]) : (name: argument, path: argument)
         }
         try world.run { communicator in
-            let model = try TrainedModel(checkpoint: source.path(), communicator: communicator)
+            let model = try TrainedModel(source.source, communicator: communicator)
             let chosen = sets.isEmpty ? model.configuration.evaluate.sets.items.map { (name: $0.name, path: $0.path) } : sets
             guard !chosen.isEmpty else {
                 throw Failure(.usage, "the run's configuration names no evaluation set: give one with --data FILE.jsonl")
@@ -53,5 +53,5 @@ struct CheckpointOptions: ParsableArguments {
         guard (run == nil) != (checkpoint == nil) else { throw ValidationError("give exactly one of --run DIR and --checkpoint DIR") }
     }
 
-    func path() -> TrainedModel.Source { run.map { .run($0) } ?? .checkpoint(checkpoint ?? "") }
+    var source: TrainedModel.Source { run.map { .run($0) } ?? .checkpoint(checkpoint ?? "") }
 }

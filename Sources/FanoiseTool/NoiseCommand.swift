@@ -31,9 +31,9 @@ struct NoiseCommand: ParsableCommand {
 
     @Option(help: "Array to read (.npy, rows x columns).") var input: String
     @Option(help: "Array to write (.npy, float32).") var output: String
-    @Option(help: "Strength alpha, 0 or more.") var strength: Float = 0.1
+    @Option(parsing: .unconditional, help: "Strength alpha, 0 or more.") var strength: Float = 0.1
     @Option(help: "How noise follows the spectrum.") var scaling: NoiseOptions.Scaling = .sublinear
-    @Option(help: "Exponent p.") var power: Double?
+    @Option(parsing: .unconditional, help: "Exponent p.") var power: Double?
     @Option(help: "What the strength fixes: the published formula, or the noise's energy.") var energy:
         NoiseOptions.Energy = .paper
     @Flag(help: "Take the spectrum of the rows minus their mean.") var center = false
@@ -45,7 +45,7 @@ struct NoiseCommand: ParsableCommand {
     @Option(help: "Whether rows are divided by their length first.") var features: Features = .raw
     @Flag(help: "Divide the noisy rows by their length.") var renormalize = false
     @Flag(help: "Add the singular values to the JSON object.") var singularValues = false
-    @Option(help: "Ranks in this process, without mpirun.") var ranks: Int?
+    @OptionGroup var world: WorldOptions
     @Flag(help: "Print one JSON object on standard output.") var json = false
 
     func run() throws {
@@ -62,13 +62,12 @@ struct NoiseCommand: ParsableCommand {
             features: features,
             renormalize: renormalize)
         let (asJSON, withValues) = (json, singularValues)
-        let code = World.run(ranks: ranks) { communicator in
+        try world.run { communicator in
             let summary = try job.run(communicator)
             guard communicator.rank == 0 else { return }
             summary.tellPeople()
             if asJSON { try printJSON(withValues ? summary : summary.withoutSingularValues) }
         }
-        if code != 0 { throw ExitCode(code) }
     }
 }
 

@@ -1,7 +1,6 @@
 // `fanoise spectrum`: the singular values of an array and what noise would do to them. Not here: the spectrum (FANoise).
 
 import ArgumentParser
-import Collectives
 import FANoise
 import Failures
 
@@ -15,11 +14,11 @@ struct SpectrumCommand: ParsableCommand {
             """)
 
     @Option(help: "Array to read (.npy, rows x columns).") var input: String
-    @Option(help: "Strength alpha, 0 or more.") var strength: Double = 0.1
+    @Option(parsing: .unconditional, help: "Strength alpha, 0 or more.") var strength: Double = 0.1
     @Option(help: "Whether rows are divided by their length first.") var features: Features = .raw
     @Flag(help: "Take the spectrum of the rows minus their mean.") var center = false
     @Option(help: "How the spectrum is found.") var solver: NoiseOptions.Solver = .auto
-    @Option(help: "Ranks in this process, without mpirun.") var ranks: Int?
+    @OptionGroup var world: WorldOptions
     @Flag(help: "Print one JSON object on standard output.") var json = false
 
     func run() throws {
@@ -27,7 +26,7 @@ struct SpectrumCommand: ParsableCommand {
             throw Failure(.usage, "--strength is \(strength); it must be a finite number, 0 or more")
         }
         let (path, strength, features, center, solver, json) = (input, strength, features, center, solver, json)
-        let code = World.run(ranks: ranks) { communicator in
+        try world.run { communicator in
             let array = try ShardedArray(path: path, communicator: communicator)
             let values_BN =
                 features == .unit ? ShardedArray.unitRows(array.values_BN, columns: array.columns) : array.values_BN
@@ -45,7 +44,6 @@ struct SpectrumCommand: ParsableCommand {
             summary.tellPeople()
             if json { try printJSON(summary) }
         }
-        if code != 0 { throw ExitCode(code) }
     }
 }
 

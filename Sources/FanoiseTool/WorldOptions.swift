@@ -29,4 +29,14 @@ struct WorldOptions: ParsableArguments {
         }
         if code != 0 { throw ExitCode(code) }
     }
+
+    /// Runs `body` on the one rank of a command that needs no others; under mpirun, on rank 0 of it.
+    static func alone(_ body: @escaping @Sendable (any Communicator) throws -> Void) throws {
+        let code = World.run { communicator in
+            setBLASThreads(1)
+            if communicator.rank == 0 { try body(SoloWorld()) }
+            try communicator.barrier()
+        }
+        if code != 0 { throw ExitCode(code) }
+    }
 }

@@ -31,7 +31,7 @@ public struct RunFolder: Sendable {
     }
 
     /// Writes a small file whole or not at all.
-    public static func write(_ data: Data, to path: String) throws {
+    static func write(_ data: Data, to path: String) throws {
         do {
             try data.write(to: URL(fileURLWithPath: path), options: .atomic)
         } catch {

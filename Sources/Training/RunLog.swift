@@ -13,7 +13,6 @@ final class RunLog {
     private let stepsPerEpoch: Int
     private let progress: ProgressLine
     private let metrics: MetricsWriter?
-    private let folder: RunFolder
     private let logger: Logger
     /// Matrix-product rate of this rank, operations per second, measured once.
     private let peak: Double
@@ -21,13 +20,12 @@ final class RunLog {
     private var samples: [Double] = []
 
     init(
-        folder: RunFolder, configuration: RunConfig, resumedStep: Int, steps: Int, stepsPerEpoch: Int, style: ProgressLine.Style?,
+        folder: RunFolder, every: Int, resumedStep: Int, steps: Int, stepsPerEpoch: Int, style: ProgressLine.Style?,
         communicator: any Communicator
     ) throws {
         speaks = communicator.rank == 0
-        every = configuration.log.every
+        self.every = every
         self.stepsPerEpoch = stepsPerEpoch
-        self.folder = folder
         let line = ProgressLine(
             style: ProgressLine.style(rank: communicator.rank, requested: style), resumedStep: resumedStep, steps: steps, every: every)
         progress = line

@@ -1,6 +1,6 @@
 // What one step has to say for itself. Not here: where it is written (Metrics).
 
-import FANoise
+public import FANoise
 
 /// The figures of one step, the same on every rank but for `seconds` and `floatingPointOperations`, which are this rank's.
 public struct StepReport: Sendable {

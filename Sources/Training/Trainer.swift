@@ -1,12 +1,12 @@
 // The loop around the step: data, progress, evaluation, checkpoints, the end. Not here: a step (TrainingStep), what is saved and
-// how a run resumes (TrainingState).
+// how a run resumes (RunCheckpoints).
 
 public import Collectives
 import Datasets
 import FANoise
 import Failures
 import Foundation
-import Kernels
+import Optimizers
 
 /// A training run on one rank. *Collective*: every rank makes one with equal arguments and runs it.
 public final class Trainer {
@@ -14,113 +14,185 @@ public final class Trainer {
     public struct Summary: Sendable {
         /// Steps done, all runs of this folder together.
         public var step: Int
-        /// The signal that stopped the run before its end; nil when it is finished.
-        public var stopSignal: Int32?
-        /// The last evaluation, by set.
-        public var evaluation: [String: EvaluationReport]
+        /// Whether a signal stopped the run before its end.
+        public var wasStopped: Bool
+        /// Of the last step; nil when there was none to do.
+        public var loss: Double?
+        /// The last evaluation.
+        public var evaluation: [(name: String, report: EvaluationReport)]
     }
 
-    public let configuration: RunConfig
     public let folder: RunFolder
     /// Steps of the whole run.
     public let steps: Int
+    let configuration: RunConfig
     let communicator: any Communicator
     let model: DualEncoder
-    let data: TrainingData
-    let optimizer: ShardedOptimizer
-    let step: TrainingStep
-    let checkpoints: RunCheckpoints
     let log: RunLog
+    private let source: JSONLDataset
+    private let sampler: GlobalSampler
+    private let tokenizers: Tokenizers
+    private let step: TrainingStep
+    private let checkpoints: RunCheckpoints
+    private let evaluationSets: [(name: String, set: EvaluationSet)]
+    /// Steps that have been done.
+    private var done: Int
     private var collapse = [CollapseTracker(), CollapseTracker()]
     private var told: Set<String> = []
 
-    /// Loads data, builds the model, and puts back the state of an earlier run.
+    /// Loads the data, builds the model, and puts back the state of an earlier run.
     /// - Parameters:
-    ///   - resume: where to go on from.
     ///   - allowedChanges: configuration keys that may differ from the resumed run's although they change its course.
+    ///   - progress: how to show progress; nil chooses.
+    /// - Throws: on every rank alike, `Failure` when configuration, data or checkpoint are wrong or differ between ranks.
     public init(
-        configuration: RunConfig, resume: Resume, allowedChanges: Set<String> = [], progress: ProgressLine.Style? = nil,
+        configuration: RunConfig, resume: Resume = .automatic, allowedChanges: Set<String> = [], progress: ProgressLine.Style? = nil,
         communicator: any Communicator
     ) throws {
         self.configuration = configuration
         self.communicator = communicator
         folder = RunFolder(configuration.folder)
-        try requireAgreement(on: configuration, communicator)
-        let launch = try Launch(configuration: configuration, folder: folder, resume: resume, allowedChanges: allowedChanges, communicator)
-        data = try TrainingData(configuration, tokenizers: launch.tokenizers, communicator: communicator)
-        try requireAgreement(on: data, communicator)
-        model = DualEncoder(configuration, queryVocabulary: data.queryVocabulary, targetVocabulary: data.targetVocabulary)
+        try communicator.requireAgreement(
+            on: configuration.yaml, what: "configuration", remedy: "give every rank the same file and the same --set options")
+
+        let source = try agreed(communicator) { try configuration.trainingSource() }
+        try communicator.requireAgreement(
+            on: "\(source.ids)", what: "training data in \(source.path)", remedy: "all hosts must see the same file")
+        let sampler = try agreed(communicator) {
+            try GlobalSampler(
+                ids: source.ids, globalBatch: configuration.batch.global, seed: configuration.seed, last: configuration.batch.last,
+                distinctIDs: configuration.data.distinctIDs)
+        }
         switch configuration.duration {
         case .steps(let count): steps = count
-        case .epochs(let count): steps = count * data.sampler.stepsPerEpoch
+        case .epochs(let count): steps = count * sampler.stepsPerEpoch
         }
-        optimizer = ShardedOptimizer(
+        var warnings: [String] = []
+        let point = try ResumePoint(
+            resume, configuration: configuration, allowedChanges: allowedChanges, warn: { warnings.append($0) }, communicator: communicator)
+        let tokenizers = try agreed(communicator) {
+            try point.checkpoint.map { checkpoint in try Tokenizers(configuration) { try checkpoint.extraFile($0) } }
+                ?? Tokenizers(trainedOn: source, configuration)
+        }
+        model = DualEncoder(
+            configuration, queryVocabulary: tokenizers[.query]?.vocabularySize, targetVocabulary: tokenizers[.target]?.vocabularySize)
+        let optimizer = ShardedOptimizer(
             configuration.optimizer, steps: steps, model: model, bounds: [model.temperatureBound(configuration.loss.temperature)],
             rank: communicator.rank, worldSize: communicator.size)
         step = try TrainingStep(configuration: configuration, model: model, optimizer: optimizer, communicator: communicator)
-        checkpoints = RunCheckpoints(
+        let checkpoints = RunCheckpoints(
             configuration: configuration, folder: folder, model: model, optimizer: optimizer, noise: step.noise,
-            tokenizers: data.tokenizerFiles, communicator: communicator)
-        let done = try launch.restore(into: checkpoints)
+            extraFiles: tokenizers.files(configuration), communicator: communicator)
+        let done = try point.checkpoint.map { try checkpoints.restore($0) } ?? 0
+        let preparation = configuration.preparation(tokenizers, augments: false)
+        evaluationSets = try agreed(communicator) {
+            try configuration.evaluate.sets.items.map { item in
+                (item.name, try EvaluationSet(source: configuration.evaluationSource(item.path), preparation: preparation))
+            }
+        }
+        let folder = folder
+        try agreed(communicator) {
+            guard communicator.rank == 0 else { return }
+            try folder.create()
+            try RunFolder.write(Data(configuration.yaml.utf8), to: folder.configuration)
+        }
         log = try RunLog(
-            folder: folder, configuration: configuration, resumedStep: done, steps: steps, style: progress, communicator: communicator)
-        self.done = done
-        if launch.isNew, communicator.rank == 0 { try RunFolder.write(Data(configuration.yaml.utf8), to: folder.configuration) }
-        log.opening(model: model, data: data, done: done)
+            folder: folder, every: configuration.log.every, resumedStep: done, steps: steps, stepsPerEpoch: sampler.stepsPerEpoch,
+            style: progress, communicator: communicator)
+        (self.source, self.sampler, self.tokenizers) = (source, sampler, tokenizers)
+        (self.checkpoints, self.done) = (checkpoints, done)
+        for warning in warnings { log.warn(warning) }
     }
-
-    /// Steps that have been done.
-    private var done: Int
 
     /// Trains to the end, or to a signal.
     /// - Throws: whatever ends the run early; the last checkpoint stays valid.
     public func run() throws -> Summary {
-        var evaluation: [String: EvaluationReport] = [:]
-        let loader = try data.loader(firstStep: done + 1, lastStep: steps, communicator: communicator)
+        sayOpening()
+        guard done < steps else {
+            log.say("nothing to do: all \(steps) steps are done")
+            return Summary(step: done, wasStopped: false, loss: nil, evaluation: try evaluate())
+        }
+        let loader = try BatchLoader(
+            source: source, sampler: sampler, preparation: configuration.preparation(tokenizers, augments: true), seed: configuration.seed,
+            rank: communicator.rank, worldSize: communicator.size, steps: done + 1...steps, prefetch: configuration.data.prefetch,
+            cacheBytes: configuration.data.cache.bytes)
         defer { loader.stop() }
-        while done < steps {
-            let waited = ContinuousClock().now
+        log.resumeTiming()
+        while true {
+            let waited = loader.statistics.secondsWaited
             let batch = try loader.next()
-            let seconds = waited.duration(to: ContinuousClock().now).seconds
-            var report = try step(batch, step: done + 1)
-            report.seconds[.data] += seconds
+            var report = try step(batch, step: done + 1, stopRequested: StopSignals.request != 0)
+            report.seconds[.data] += loader.statistics.secondsWaited - waited
             done += 1
             watch(report)
-            try log.step(report, batch: batch, skipped: loader.skippedRows)
-            let stop = report.stopSignal
-            if configuration.evaluate.every.map({ done % $0 == 0 }) ?? false, done < steps, stop == nil { evaluation = try evaluate() }
-            if stop != nil || done == steps || configuration.checkpoint.every.map({ done % $0 == 0 }) ?? false {
-                try log.flush()
-                try checkpoints.save(step: done)
+            try log.step(report, globalRows: batch.globalRows, skipped: loader.statistics.skippedRows)
+            let isLast = done == steps || report.stopRequested
+            if isLast || isDue(configuration.checkpoint.every) { try save() }
+            if report.stopRequested, done < steps {
+                log.finish()
+                return Summary(step: done, wasStopped: true, loss: report.loss, evaluation: [])
             }
-            if let stop {
-                log.stopped(signal: stop, step: done)
-                return Summary(step: done, stopSignal: stop, evaluation: evaluation)
+            if isLast || isDue(configuration.evaluate.every) {
+                let evaluation = try evaluate()
+                if isLast {
+                    log.finish()
+                    return Summary(step: done, wasStopped: false, loss: report.loss, evaluation: evaluation)
+                }
             }
         }
-        evaluation = try evaluate()
-        try log.finished(evaluation)
-        return Summary(step: done, stopSignal: nil, evaluation: evaluation)
+    }
+
+    private func isDue(_ every: Int?) -> Bool { every.map { done % $0 == 0 } ?? false }
+
+    private func save() throws {
+        try agreed(communicator) { try log.flush() }
+        try checkpoints.save(step: done) { log.warn($0) }
+        log.resumeTiming()
     }
 
     /// Every evaluation set of the configuration. *Collective.*
-    private func evaluate() throws -> [String: EvaluationReport] {
-        let evaluator = Evaluator(
-            model: model, normalizes: configuration.noise.normalizesEmbeddings, chunk: configuration.evaluate.chunk, communicator: communicator)
-        var reports: [String: EvaluationReport] = [:]
-        for set in try data.evaluationSets() { reports[set.name] = try evaluator.evaluate(set) }
+    private func evaluate() throws -> [(name: String, report: EvaluationReport)] {
+        let embedder = Embedder(model: model, normalizes: configuration.noise.normalizesEmbeddings)
+        let evaluator = Evaluator(embedder: embedder, chunk: configuration.evaluate.chunk, communicator: communicator)
+        let reports = try evaluationSets.map { ($0.name, try evaluator.evaluate($0.set)) }
         try log.evaluation(reports, step: done)
         return reports
+    }
+
+    private func sayOpening() {
+        let layout = model.parameters.layout
+        let concepts = Set(source.ids).count
+        log.say(
+            "\(configuration.name): \(source.count) rows of \(concepts) concepts, \(layout.parameterCount) parameters, "
+                + "\(communicator.size) rank\(communicator.size == 1 ? "" : "s"), global batch \(configuration.batch.global), "
+                + "noise \(configuration.noise.scaling.rawValue)")
+        if done > 0 { log.say("resumed after step \(done) of \(steps)") }
+        if source.skipped > 0 { log.warn("\(source.path): \(source.skipped) rows are skipped: \(source.skippedReasons.first ?? "")") }
     }
 
     /// Tells once in words what the spectra of a step give reason to tell.
     private func watch(_ report: StepReport) {
         for (side, noise) in [report.queryNoise, report.targetNoise].enumerated() {
             guard let noise else { continue }
-            for advice in noise.advice + collapse[side].observe(noise) {
-                let kind = "\(side) \(String(describing: advice).prefix(24))"
-                if told.insert(kind).inserted { log.warn("step \(report.step), \(side == 0 ? "queries" : "targets"): \(advice)") }
+            for advice in noise.advice + collapse[side].observe(noise) where told.insert("\(side) \(advice.kind)").inserted {
+                log.warn("step \(report.step), \(side == 0 ? "queries" : "targets"): \(advice)")
             }
         }
+    }
+}
+
+extension Advice {
+    /// The remark without its figures: it is made once a run.
+    fileprivate var kind: String {
+        Mirror(reflecting: self).children.first?.label ?? "\(self)"
+    }
+}
+
+extension DualEncoder {
+    /// The limits of τ as limits of the parameter ln τ.
+    func temperatureBound(_ temperature: RunConfig.Temperature) -> ParameterBound {
+        ParameterBound(
+            range: parameters.layout.entries[logTemperature.index].range,
+            limits: Float(log(temperature.minimum))...Float(log(temperature.maximum)))
     }
 }

@@ -88,6 +88,13 @@ import Testing
         }
     }
 
+    @Test func automaticSolverIsExactUpToALimit() {
+        #expect(NoiseOptions.Solver.auto.resolved(rows: 1_000_000, columns: 4096) == .gram)
+        #expect(NoiseOptions.Solver.auto.resolved(rows: 4096, columns: 100_000) == .gram)
+        #expect(NoiseOptions.Solver.auto.resolved(rows: 4097, columns: 4097) == .randomized)
+        #expect(NoiseOptions.Solver.svd.resolved(rows: 5000, columns: 5000) == .svd)
+    }
+
     @Test func adviceNamesWhatIsWrong() {
         let spectrum = Spectrum(singularValues: [10, 1, 1, 1, 0], rows: 5, columns: 5)
         let advice = Advice.on(spectrum, strength: 2, centered: false)

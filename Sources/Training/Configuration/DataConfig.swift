@@ -7,7 +7,7 @@ extension ColumnKind: ConfigChoice {}
 
 extension RunConfig {
     /// What one side of a pair is read from.
-    public struct Side: Sendable, Equatable {
+    public struct SideSource: Sendable, Equatable {
         /// Field of a row of the data file.
         public var column: String
         public var kind: ColumnKind
@@ -34,8 +34,8 @@ extension RunConfig {
 
     public struct Data: Sendable, Equatable {
         public var train = ""
-        public var query = Side(column: "image", kind: .picture)
-        public var target = Side(column: "text", kind: .text)
+        public var query = SideSource(column: "image", kind: .picture)
+        public var target = SideSource(column: "text", kind: .text)
         public var captions = Captions()
         public var augment = Augment()
         public var onError = ErrorPolicy.fail
@@ -59,7 +59,7 @@ extension RunConfig {
     }
 }
 
-extension RunConfig.Side: ConfigSection {
+extension RunConfig.SideSource: ConfigSection {
     init() { self.init(column: "text", kind: .text) }
 
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {

@@ -59,7 +59,7 @@ private func potential(_ local: Floats, against all: Floats, columns: Int, first
     for first in stride(from: 0, to: rows, by: chunk) {
         let count = min(chunk, rows - first)
         gemm(
-            Matrix(local, offset: first * columns, rows: count, columns: columns), Matrix(all, rows: items, columns: columns), .transposed,
+            Matrix(local, offset: first * columns, rows: count, columns: columns), .none, Matrix(all, rows: items, columns: columns), .transposed,
             into: Matrix(products, rows: count, columns: items))
         for row in 0..<count {
             let values = products.base + row * items

@@ -63,3 +63,61 @@ struct Embedder {
         return normalizes ? tape.normalizeRows(representations).values : representations.values
     }
 }
+
+/// Scores held-out sets, rows sharded over ranks.
+struct Evaluator {
+    let embedder: Embedder
+    /// Rows encoded, and queries scored, at a time.
+    let chunk: Int
+    let communicator: any Communicator
+
+    /// Queries find their concept's target, concepts find a query of theirs. *Collective.*
+    func evaluate(_ set: EvaluationSet) throws -> EvaluationReport {
+        let (rank, size, columns) = (communicator.rank, communicator.size, embedder.model.columns)
+        let mine = set.rows(rank: rank, of: size)
+        let (queries, targets) = try agreed(communicator) {
+            (
+                try embedder.embeddings(Array(mine), chunk: chunk, embedder.model.query) { try set.queries($0) },
+                try embedder.embeddings(Array(mine), chunk: chunk, embedder.model.target) { try set.targets($0) }
+            )
+        }
+        let counts = (0..<size).map { set.rows(rank: $0, of: size).count * columns }
+        let allQueries = Floats(count: set.count * columns)
+        let allTargets = Floats(count: set.count * columns)
+        try communicator.allGather(queries, counts: counts, into: allQueries)
+        try communicator.allGather(targets, counts: counts, into: allTargets)
+
+        // Each concept's target is there once, however many queries ask for it.
+        let gallery = Floats(count: set.gallery.count * columns)
+        gatherRows(allTargets, rows: set.gallery, columns: columns, into: gallery)
+        let askers = evenRange(of: set.gallery.count, part: rank, of: size)
+        return EvaluationReport(
+            queryToTarget: try retrieval(
+                queries: queries, queryIDs: Array(set.ids[mine]), gallery: gallery, galleryIDs: set.galleryIDs, columns: columns, chunk: chunk,
+                communicator: communicator),
+            targetToQuery: try retrieval(
+                queries: gallery[askers.lowerBound * columns..<askers.upperBound * columns], queryIDs: Array(set.galleryIDs[askers]),
+                gallery: allQueries, galleryIDs: set.ids, columns: columns, chunk: chunk, communicator: communicator),
+            geometry: try EmbeddingGeometry(
+                queries: queries, targets: targets, allQueries: allQueries, allTargets: allTargets, columns: columns,
+                firstRow: mine.lowerBound, communicator: communicator))
+    }
+}
+
+extension Embedder {
+    /// Embeddings of rows, encoded `chunk` at a time, [rows, E]. Local.
+    /// - Parameter prepare: gives the side of some rows.
+    func embeddings(
+        _ rows: [Int], chunk: Int, _ encoder: any Encoder, _ prepare: (ArraySlice<Int>) throws -> SideBatch
+    ) rethrows -> Floats {
+        let columns = model.columns
+        let result = Floats(count: rows.count * columns)
+        var first = 0
+        for part in chunks(of: rows, size: chunk) {
+            let embeddings = embeddings(try prepare(part).encoderInput, encoder)
+            result[first..<first + embeddings.count].copy(from: embeddings)
+            first += embeddings.count
+        }
+        return result
+    }
+}

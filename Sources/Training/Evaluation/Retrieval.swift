@@ -36,7 +36,7 @@ public struct RetrievalMetrics: Sendable, Equatable, Codable {
 /// - Parameters:
 ///   - queries: local rows [B, E]; `queryIDs` has B entries.
 ///   - gallery: the same G rows on every rank, [G, E]; `galleryIDs` has G entries.
-public func retrieval(
+func retrieval(
     queries: Floats, queryIDs: [Int64], gallery: Floats, galleryIDs: [Int64], columns: Int, chunk: Int = 256,
     communicator: any Communicator
 ) throws -> RetrievalMetrics {
@@ -50,7 +50,7 @@ public func retrieval(
     for first in stride(from: 0, to: rows, by: chunk) {
         let count = min(chunk, rows - first)
         gemm(
-            Matrix(queries, offset: first * columns, rows: count, columns: columns), galleryMatrix, .transposed,
+            Matrix(queries, offset: first * columns, rows: count, columns: columns), .none, galleryMatrix, .transposed,
             into: Matrix(scores, rows: count, columns: items))
         for row in 0..<count {
             guard let positives = relevant[queryIDs[first + row]] else { continue }

@@ -4,6 +4,7 @@
 
 import Buffers
 import Kernels
+import Randomness
 
 /// Seconds of the fastest run of `body` within `budget` seconds, at least five runs.
 func fastest(budget: Double = 0.3, _ body: () -> Void) -> Double {
@@ -99,6 +100,10 @@ for (rows, columns) in [(2176, 128), (2176, 512), (16384, 1024)] {
     }
     report("normalizeRows forward \(size)", 2 * bytes, "GB") {
         normalizeRowsForward(x, rows: rows, columns: columns, epsilon: 1e-12, into: y, inverseNorms: inverse)
+    }
+    report("dropout \(size)", 2 * bytes, "GB") {
+        dropoutForward(
+            x, keep: 0.9, field: RandomField(seed: 1, purpose: .dropout), step: 1, firstRow: 0, columns: columns, into: y)
     }
     report("addInto \(size)", 3 * bytes, "GB") { addInto(y, x, scale: 1e-9) }
     report("sumOfSquares \(size)", bytes, "GB") { precondition(sumOfSquares(x) > 0) }

@@ -1,0 +1,82 @@
+// Batches of one rank, prepared ahead. Not here: which rows (GlobalSampler), how rows become numbers (RowPreparer).
+
+import Failures
+
+/// What loading did so far.
+public struct LoaderStatistics: Sendable, Equatable {
+    /// Rows that cannot be read: left out when the source was opened, or replaced while loading.
+    public var skippedRows = 0
+    /// Seconds that `next()` waited for batches.
+    public var secondsWaited = 0.0
+    /// Decoded pictures kept in memory, and the bytes of their pixels.
+    public var keptPictures = 0
+    public var keptBytes = 0
+}
+
+/// Gives a rank its part of the global batches, step after step, while a thread prepares the following ones.
+///
+/// What is given depends on data, seed, step, rank and world size alone: not on prefetching, nor on memory. Local; stays on one thread.
+public final class BatchLoader {
+    private let preparer: RowPreparer
+    private let prefetcher: Prefetcher<PairBatch>?
+    private let make: @Sendable (Int) throws -> PairBatch
+    private var nextStep: Int
+    private let lastStep: Int
+    private var secondsWaited = 0.0
+
+    /// - Parameters:
+    ///   - rank: this rank, 0 ..< `worldSize`.
+    ///   - steps: the steps to come, counted from 1; a resumed run begins where it stopped.
+    ///   - prefetch: batches prepared ahead; with 0, `next()` prepares them itself.
+    ///   - cacheBytes: memory for decoded pictures.
+    /// - Throws: `Failure(.configuration)` if a column holds something else than its preparation expects.
+    public init(
+        source: any PairSource, sampler: GlobalSampler, preparation: PairPreparation, seed: UInt64, rank: Int = 0,
+        worldSize: Int = 1, steps: ClosedRange<Int>, prefetch: Int = 2, cacheBytes: Int = 512 << 20
+    ) throws {
+        precondition(sampler.count == source.count, "a sampler of \(sampler.count) rows for \(source.count)")
+        precondition(rank >= 0 && rank < worldSize, "rank \(rank) of \(worldSize)")
+        precondition(steps.lowerBound >= 1, "step \(steps.lowerBound); the first is 1")
+        precondition(prefetch >= 0, "a depth of \(prefetch)")
+        let preparer = try RowPreparer(source: source, preparation: preparation, seed: seed, cacheBytes: cacheBytes)
+        let make: @Sendable (Int) throws -> PairBatch = { step in
+            let global = sampler.batch(step: step)
+            let local = global.shard(rank: rank, of: worldSize)
+            let (queries, targets, rows) = try preparer.training(
+                rows: Array(global.rows[local]), step: step, firstRow: local.lowerBound)
+            return PairBatch(
+                step: step, epoch: global.epoch, queries: queries, targets: targets, ids: rows.map { source.ids[$0] },
+                firstRow: local.lowerBound, globalRows: global.rows.count, rowIndices: rows)
+        }
+        self.preparer = preparer
+        self.make = make
+        (nextStep, lastStep) = (steps.lowerBound, steps.upperBound)
+        prefetcher = prefetch > 0 ? Prefetcher(steps, depth: prefetch, make: make) : nil
+    }
+
+    deinit { stop() }
+
+    /// The batch of the next step; waits until it is prepared.
+    /// - Throws: what went wrong while preparing it: `Failure` naming file, line and picture.
+    /// - Precondition: the last step was not given yet, and `stop()` was not called.
+    public func next() throws -> PairBatch {
+        precondition(nextStep <= lastStep, "step \(nextStep) of a loader whose last is \(lastStep)")
+        let clock = ContinuousClock()
+        let start = clock.now
+        defer { secondsWaited += (clock.now - start) / .seconds(1) }
+        let batch = try prefetcher.map { try $0.next() } ?? make(nextStep)
+        guard let batch else { throw Failure(.internal, "a batch was asked for after the loader was stopped") }
+        nextStep += 1
+        return batch
+    }
+
+    /// Stops preparing batches; returns when the thread has nothing left to do.
+    public func stop() { prefetcher?.stop() }
+
+    public var statistics: LoaderStatistics {
+        let kept = preparer.kept
+        return LoaderStatistics(
+            skippedRows: preparer.source.skipped + preparer.replacedRows, secondsWaited: secondsWaited, keptPictures: kept.pictures,
+            keptBytes: kept.bytes)
+    }
+}
