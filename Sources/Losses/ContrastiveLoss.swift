@@ -53,6 +53,12 @@ public struct LossResult: Sendable {
         public let row: Int
         public let place: Place
 
+        public init(rank: Int, row: Int, place: Place) {
+            self.rank = rank
+            self.row = row
+            self.place = place
+        }
+
         public var description: String { "\(place) of row \(row) on rank \(rank) is not finite" }
     }
 
