@@ -42,8 +42,11 @@ extension RunConfig {
     func preparation(_ side: Side, _ tokenizers: Tokenizers, augments: Bool) -> SidePreparation {
         switch encoder(side) {
         case .vit(let vision):
-            return .pictures(
-                PicturePreparation(size: vision.imageSize, shift: augments ? data.augment.shift : 0, flips: augments && data.augment.flip))
+            guard augments else { return .pictures(PicturePreparation(size: vision.imageSize)) }
+            let augment = data.augment
+            let jitter = PictureJitter(
+                zoom: Float(augment.zoom), rotation: Float(augment.rotate), colour: Float(augment.colour), grey: Float(augment.grey))
+            return .pictures(PicturePreparation(size: vision.imageSize, shift: augment.shift, flips: augment.flip, jitter: jitter))
         case .text(let text):
             guard let tokenizer = tokenizers[side] else { preconditionFailure("the \(side.rawValue) side has text and no tokenizer") }
             return .text(

@@ -29,6 +29,10 @@ extension RunConfig {
         /// Pixels by which a picture is moved at most, each way.
         public var shift = 1
         public var flip = false
+        public var zoom = 0.0
+        public var rotate = 0.0
+        public var colour = 0.0
+        public var grey = 0.0
         public init() {}
     }
 
@@ -81,6 +85,10 @@ extension RunConfig.Augment: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value("shift", &shift, allowed: .atLeast(0), "Pixels by which a picture is moved at most, each way.")
         keys.value("flip", &flip, "Whether half of the pictures are mirrored left to right.")
+        keys.value("zoom", &zoom, allowed: .within(0..<1), "Pictures are resized by 1 − zoom … 1 + zoom about their centre.")
+        keys.value("rotate", &rotate, allowed: .within(0...180), "Degrees by which a picture is turned at most, each way.")
+        keys.value("colour", &colour, allowed: .within(0..<1), "The ink of each colour channel is multiplied by 1 − colour … 1 + colour.")
+        keys.value("grey", &grey, allowed: .within(0...1), "Probability that a picture loses its colours.")
     }
 }
 
