@@ -18,7 +18,11 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "fanoise",
-    products: [.executable(name: "fanoise", targets: ["FanoiseTool"])],
+    products: [
+        .executable(name: "fanoise", targets: ["FanoiseTool"]),
+        // For Benchmarks/Kernels.
+        .library(name: "Kernels", targets: ["Buffers", "Kernels", "Randomness"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -56,7 +60,7 @@ let package = Package(
             name: "Training",
             dependencies: [
                 "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise", "Failures", "Kernels",
-                "Layers", "Losses", "Optimizers", "Pictures", "Randomness", logging, yams,
+                "Layers", "Losses", "Optimizers", "Pictures", "Randomness", logging, realModule, yams,
             ],
             swiftSettings: numeric),
         .executableTarget(
@@ -70,13 +74,26 @@ let package = Package(
         // Tests mirror the sources.
         .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: strict),
         .testTarget(name: "RandomnessTests", dependencies: ["Buffers", "Randomness"], swiftSettings: strict),
-        .testTarget(name: "ArrayFilesTests", dependencies: ["ArrayFiles", "Buffers", "Failures"], swiftSettings: strict),
-        .testTarget(name: "KernelsTests", dependencies: ["Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
-        .testTarget(name: "CollectivesTests", dependencies: ["Buffers", "Collectives", "Failures"], swiftSettings: strict),
+        .testTarget(
+            name: "ArrayFilesTests", dependencies: ["ArrayFiles", "Buffers", "Failures"], exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "KernelsTests", dependencies: ["Buffers", "Kernels", "Randomness"],
+            exclude: ["Golden/fits.py", "Golden/kernels.py"], swiftSettings: numeric),
+        .target(name: "CollectivesCases", dependencies: ["Buffers", "Collectives"], path: "Tests/CollectivesCases", swiftSettings: strict),
+        .executableTarget(
+            name: "CollectivesProbe", dependencies: ["Buffers", "Collectives", "CollectivesCases", "Failures"], path: "Tests/CollectivesProbe",
+            swiftSettings: strict),
+        .testTarget(
+            name: "CollectivesTests", dependencies: ["Buffers", "Collectives", "CollectivesCases", "CollectivesProbe", "Failures"],
+            swiftSettings: strict),
         .testTarget(name: "AutogradTests", dependencies: ["Autograd", "Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
-        .testTarget(name: "EncodersTests", dependencies: ["Autograd", "Buffers", "Encoders", "Kernels", "Layers", "Randomness"], swiftSettings: numeric),
-        .testTarget(name: "FANoiseTests", dependencies: ["Buffers", "Collectives", "FANoise", "Failures", "Kernels", "Randomness"], swiftSettings: numeric),
-        .testTarget(name: "LossesTests", dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Losses", "Randomness"], swiftSettings: numeric),
+        .testTarget(
+            name: "EncodersTests", dependencies: ["Autograd", "Buffers", "Encoders", "Kernels", "Layers", "Randomness"], exclude: ["Golden"],
+            swiftSettings: numeric),
+        .testTarget(name: "FANoiseTests", dependencies: ["Buffers", "Collectives", "FANoise", "Failures", "Kernels", "Randomness"], exclude: ["Golden"], swiftSettings: numeric),
+        .testTarget(
+            name: "LossesTests", dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Losses", "Randomness"],
+            exclude: ["Golden/make_golden.py"], swiftSettings: numeric),
         .testTarget(name: "OptimizersTests", dependencies: ["Buffers", "Optimizers"], swiftSettings: numeric),
         .testTarget(name: "PicturesTests", dependencies: ["Failures", "Pictures"], swiftSettings: strict),
         .testTarget(name: "DatasetsTests", dependencies: ["Buffers", "Datasets", "Failures", "Pictures", "Randomness"], swiftSettings: strict),

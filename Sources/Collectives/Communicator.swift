@@ -26,7 +26,8 @@ extension Int32: CollectiveElement { public static var elementType: ElementType 
 extension Int64: CollectiveElement { public static var elementType: ElementType { .int64 } }
 extension UInt8: CollectiveElement { public static var elementType: ElementType { .uint8 } }
 
-/// How the values of the ranks become one.
+/// How the values of the ranks become one: folded in rank order, so that all ranks, all runs and all worlds of one size get the
+/// same bits. Integer sums wrap; minimum and maximum are NaN when any rank's value is.
 public enum Reduction: Int32, Sendable { case sum, minimum, maximum }
 
 /// A typed region taking part in a collective; holds its memory until the request is done.
@@ -48,9 +49,11 @@ public struct Payload: @unchecked Sendable {
 public enum Collective: Sendable {
     /// In place: every rank ends with the reduction of all.
     case allReduce(Payload, Reduction)
-    /// Rank r contributes `counts[r]` elements; every rank ends with all of them, in rank order.
+    /// Rank r contributes `counts[r]` elements; every rank ends with all of them, in rank order. The contribution may already lie
+    /// in its place of the result.
     case allGather(Payload, counts: [Int], into: Payload)
-    /// Element-wise reduction of equal-sized inputs; rank r ends with its `counts[r]` elements of it.
+    /// Element-wise reduction of equal-sized inputs; rank r ends with its `counts[r]` elements of it. The input may be overwritten;
+    /// the result may be this rank's part of the input, or lies elsewhere.
     case reduceScatter(Payload, counts: [Int], into: Payload, Reduction)
     /// Everybody ends with the root's elements.
     case broadcast(Payload, root: Int)
@@ -60,7 +63,8 @@ public enum Collective: Sendable {
 
 /// A collective under way. Its buffers belong to it until `wait()` returns: neither read nor written by the caller.
 public protocol CollectiveRequest: AnyObject {
-    /// Moves the operation on without blocking; true when it is complete.
+    /// Moves this and all other operations under way on without blocking; true when this one is complete. Nothing moves between
+    /// hosts unless a rank calls this now and then, or waits. Has no deadline.
     func test() throws -> Bool
     /// Blocks until the operation is complete, or its deadline has passed.
     func wait() throws
@@ -68,7 +72,8 @@ public protocol CollectiveRequest: AnyObject {
 
 /// The ranks of one job, as one of them sees them. Every call is *collective*: all ranks make the same calls in the same order.
 ///
-/// Stays on the thread that was given it. All calls throw `CollectiveError`.
+/// Several collectives may be under way at once; they are started in the same order on all ranks and may be waited for in any.
+/// Stays on the thread that was given it. All calls throw `CollectiveError`; after one, the world is of no further use.
 public protocol Communicator: AnyObject {
     /// This rank, 0 ..< size.
     var rank: Int { get }
@@ -78,7 +83,9 @@ public protocol Communicator: AnyObject {
     var ranksOnThisHost: Int { get }
     /// The training step, for messages; set by the caller.
     var step: Int { get set }
-    /// Starts a collective and returns at once.
+    /// Starts a collective and returns at once; its buffers belong to it until `wait()` returns. A request that nobody waits for
+    /// is complete at the end of the job at the latest.
+    /// - Precondition: counts fit the buffers: see `Collective`.
     func start(_ collective: Collective) throws -> any CollectiveRequest
 }
 
@@ -101,7 +108,9 @@ extension Communicator {
     }
 
     /// Contributions of `counts[r]` elements, in rank order; `counts` is the same on every rank.
-    public func allGather<Element: CollectiveElement>(_ local: Buffer<Element>, counts: [Int], into result: Buffer<Element>) throws {
+    public func allGather<Element: CollectiveElement>(
+        _ local: Buffer<Element>, counts: [Int], into result: Buffer<Element>
+    ) throws {
         try start(.allGather(Payload(local), counts: counts, into: Payload(result))).wait()
     }
 

@@ -1,5 +1,4 @@
-// The world of one rank: every collective is a copy or nothing.
-
+// The world of one rank: every collective is a copy or nothing. Not here: threads (ThreadWorld.swift), MPI (MPIWorld.swift).
 
 /// One rank alone, W = 1: what runs without `mpirun`, in a debugger, and in most tests.
 public final class SoloWorld: Communicator {
@@ -11,10 +10,12 @@ public final class SoloWorld: Communicator {
     public init() {}
 
     public func start(_ collective: Collective) -> any CollectiveRequest {
+        collective.validate(rank: rank, size: size)
         switch collective {
-        case .allGather(let local, _, let result), .reduceScatter(let local, _, let result, _):
-            precondition(local.count == result.count, "a world of one gathers \(local.count) elements into \(result.count)")
-            if local.address != result.address { result.address.copyMemory(from: local.address, byteCount: local.count * local.type.byteCount) }
+        case .allGather(let source, _, let result), .reduceScatter(let source, _, let result, _):
+            if source.address != result.address {
+                result.address.copyMemory(from: source.address, byteCount: source.count * source.type.byteCount)
+            }
         case .allReduce, .broadcast, .barrier: break
         }
         return FinishedRequest()

@@ -1,3 +1,91 @@
+// Innermost vector loops, one core each, chosen for the CPU when the program is loaded. Sizes are checked by the callers (Kernels);
+// matrices are row-major and dense; pointers marked nullable may be NULL. Nothing here allocates.
 #ifndef FANOISE_CVECTORMATH_H
 #define FANOISE_CVECTORMATH_H
+
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+enum { FANOISE_IDENTITY = 0, FANOISE_GELU_TANH = 1, FANOISE_GELU_ERF = 2, FANOISE_QUICK_GELU = 3 };
+
+/// pre += bias (if any), y = act(pre).
+void fanoise_bias_activation(float *pre, const float *_Nullable bias, long rows, long columns, int kind, float *y);
+/// dx = dy · act'(pre); dx may be dy.
+void fanoise_activation_backward(const float *dy, const float *pre, long count, int kind, float *dx);
+/// total_c += Σ_r x_rc.
+void fanoise_add_column_sums(const float *x, long rows, long columns, float *total);
+
+/// y = gain ⊙ (x − mean) · inverse + shift, inverse = 1/√(variance + ε).
+void fanoise_layer_norm(
+    const float *x, const float *gain, const float *shift, float epsilon, long rows, long columns, float *y, float *mean, float *inverse);
+/// total = x + residual, y = norm(total).
+void fanoise_residual_layer_norm(
+    const float *x, const float *residual, const float *gain, const float *shift, float epsilon, long rows, long columns, float *total,
+    float *y, float *mean, float *inverse);
+/// Overwrites dx (which may be dy), adds to dgain and dshift.
+void fanoise_layer_norm_backward(
+    const float *dy, const float *x, const float *gain, const float *mean, const float *inverse, long rows, long columns, float *dx,
+    float *_Nullable dgain, float *_Nullable dshift);
+/// y = x / max(‖x‖, ε); inverse = 1/‖x‖, or −1/ε for rows no longer than ε.
+void fanoise_normalize_rows(const float *x, float epsilon, long rows, long columns, float *y, float *inverse);
+/// dx = (dy − (dy·y) y) / ‖x‖, or dy/ε; dx may be dy.
+void fanoise_normalize_rows_backward(const float *dy, const float *y, const float *inverse, long rows, long columns, float *dx);
+
+/// y += scale · x.
+void fanoise_add_scaled(float *y, const float *x, float scale, long count);
+/// y = scale · y.
+void fanoise_scale(float *y, float scale, long count);
+/// Σ x_i y_i, products and sum in float64.
+double fanoise_dot(const float *x, const float *y, long count);
+/// Index of the first NaN or infinity, −1 without any.
+long fanoise_first_non_finite(const float *x, long count);
+/// The largest element, −∞ of none; NaN is not promised to be seen.
+float fanoise_row_max(const float *x, long count);
+/// Σ e^(x_i − maximum), summed in float64; 0 for maximum = −∞.
+double fanoise_exp_sum_row(const float *x, long count, float maximum);
+/// x = scale · e^(x − shift).
+void fanoise_exp_scale_row(float *x, long count, float shift, float scale);
+
+/// maxima_c = max_r tile_rc; rows lie `stride` apart.
+void fanoise_column_max(const float *tile, long stride, long rows, long columns, float *maxima);
+/// sums_c = Σ_r e^(tile_rc − references_c).
+void fanoise_column_exp_sums(const float *tile, long stride, long rows, long columns, const float *references, float *sums);
+/// x_i = scale · (e^(x_i − reference) + e^(x_i − references_i)).
+void fanoise_exp_two_way_row(float *x, long count, float reference, const float *references, float scale);
+/// With z_i = x_i + bias: x_i = scale · sigmoid(z_i); returns Σ log(1 + e^z_i) and Σ sigmoid(z_i).
+double fanoise_sigmoid_row(float *x, long count, float bias, float scale, double *sum);
+/// y_i = x_i · [(w_i >> 8) < threshold] · scale, w_i word i mod 4 of Philox 4×32-10 at counter + (i / 4, 0, 0, 0); y may be x.
+void fanoise_dropout_row(
+    const float *x, long count, const uint32_t *counter, const uint32_t *key, uint32_t threshold, float scale, float *y);
+
+/// Packed sequences: rows offsets[s] ..< offsets[s + 1] of qkv [T, 3·heads·head_width] attend to each other.
+typedef struct {
+    const long *offsets;
+    long sequences;
+    long heads;
+    long head_width;
+    /// Of the longest sequence.
+    long longest;
+    int causal;
+} fanoise_attention_shape;
+
+/// Floats of scratch memory that the two functions below need.
+long fanoise_attention_forward_scratch(fanoise_attention_shape shape);
+long fanoise_attention_backward_scratch(fanoise_attention_shape shape);
+/// y [T, heads·head_width], log_sum_exp [T, heads].
+void fanoise_attention_forward(fanoise_attention_shape shape, const float *qkv, float *y, float *log_sum_exp, float *scratch);
+/// Overwrites dqkv.
+void fanoise_attention_backward(
+    fanoise_attention_shape shape, const float *dy, const float *qkv, const float *y, const float *log_sum_exp, float *dqkv, float *scratch);
+
+/// Constants of one AdamW step: decay = 1 − rate · weight decay, step_size = rate / (1 − β₁ᵗ), inverse_root_correction = 1/√(1 − β₂ᵗ).
+typedef struct {
+    float gradient_scale, beta1, one_minus_beta1, beta2, one_minus_beta2, decay, step_size, inverse_root_correction, epsilon;
+} fanoise_adamw_constants;
+
+void fanoise_adamw(float *p, const float *g, float *m, float *v, long count, fanoise_adamw_constants constants);
+
+#pragma clang assume_nonnull end
+
 #endif

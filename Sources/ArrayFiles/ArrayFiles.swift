@@ -1,1 +1,0 @@
-// ArrayFiles: see docs/design.md.

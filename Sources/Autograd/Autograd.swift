@@ -1,1 +1,0 @@
-// Autograd: see docs/design.md.

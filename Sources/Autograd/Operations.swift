@@ -1,0 +1,161 @@
+// Differentiable operations: thin wrappers that pair a forward kernel with its backward. Not here: loops (Kernels).
+//
+// Shapes: R rows (all tokens of all sequences, one behind the other), I inputs, O outputs, D width, H heads, B sequences.
+
+public import Buffers
+public import Kernels
+import Randomness
+
+extension Tape {
+    /// `y_RO = act(x_RI · Wᵀ_IO + b_O)`, W stored [O, I].
+    public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil, activation: Activation = .identity) -> Tensor {
+        let (rows, inputs, outputs) = (x.values.count / weight.shape[1], weight.shape[1], weight.shape[0])
+        precondition(x.columns == inputs, "linear layer \(weight.shape) applied to \(x.shape)")
+        let shape = x.shape.dropLast() + [outputs]
+        let y = Floats(count: rows * outputs)
+        guard activation != .identity else {
+            linearForward(x.values, weight: weight.values, bias: bias?.values, rows: rows, inputs: inputs, outputs: outputs, into: y)
+            return record(y, shape: Array(shape), inputs: [x, weight, bias]) { [self] dy in
+                linearGradients(dy, x, weight, bias?.parameterGradient, rows: rows)
+            }
+        }
+        let preactivation = Floats(count: rows * outputs)
+        linearForward(x.values, weight: weight.values, bias: nil, rows: rows, inputs: inputs, outputs: outputs, into: preactivation)
+        biasActivationForward(preactivation, bias: bias?.values, activation: activation, rows: rows, columns: outputs, into: y)
+        return record(y, shape: Array(shape), inputs: [x, weight, bias]) { [self] dy in
+            let dpreactivation = Floats(count: dy.count)
+            activationBackward(
+                dy, preactivation: preactivation, activation: activation, rows: rows, columns: outputs, into: dpreactivation,
+                dbias: bias?.parameterGradient)
+            linearGradients(dpreactivation, x, weight, nil, rows: rows)
+        }
+    }
+
+    private func linearGradients(_ dy: Floats, _ x: Tensor, _ weight: Tensor, _ dbias: Floats?, rows: Int) {
+        let dx = x.requiresGradient ? Floats(count: x.values.count) : nil
+        linearBackward(
+            dy, x: x.values, weight: weight.values, rows: rows, inputs: weight.shape[1], outputs: weight.shape[0], dx: dx,
+            dweight: weight.parameterGradient, dbias: dbias)
+        if let dx { pass(dx, to: x) }
+    }
+
+    /// `y = x + r`, equal shapes.
+    public func add(_ x: Tensor, _ r: Tensor) -> Tensor {
+        precondition(x.shape == r.shape, "adding \(x.shape) and \(r.shape)")
+        let y = Floats(count: x.values.count)
+        y.copy(from: x.values)
+        addInto(y, r.values)
+        return record(y, shape: x.shape, inputs: [x, r]) { [self] dy in
+            pass(dy, to: x)
+            pass(dy, to: r)
+        }
+    }
+
+    /// The given values in place of x's, gradients passing straight through: x plus a noise that is a constant.
+    public func replaceValues(of x: Tensor, with values: Floats) -> Tensor {
+        record(values, shape: x.shape, inputs: [x]) { [self] dy in pass(dy, to: x) }
+    }
+
+    /// `y_r = gain ⊙ (x_r − mean(x_r)) / √(var(x_r) + ε) + shift`, row by row.
+    public func layerNorm(_ x: Tensor, gain: Tensor, shift: Tensor, epsilon: Float) -> Tensor {
+        let (rows, columns) = (x.rows, x.columns)
+        let y = Floats(count: x.values.count)
+        let mean = Floats(count: rows)
+        let inverseDeviation = Floats(count: rows)
+        layerNormForward(
+            x.values, gain: gain.values, shift: shift.values, epsilon: epsilon, rows: rows, columns: columns, into: y, mean: mean,
+            inverseDeviation: inverseDeviation)
+        return record(y, shape: x.shape, inputs: [x, gain, shift]) { [self] dy in
+            let dx = Floats(count: dy.count)
+            layerNormBackward(
+                dy, x: x.values, gain: gain.values, mean: mean, inverseDeviation: inverseDeviation, rows: rows, columns: columns,
+                into: dx, dgain: gain.parameterGradient, dshift: shift.parameterGradient)
+            pass(dx, to: x)
+        }
+    }
+
+    /// Softmax attention of packed sequences: rows `offsets[s] ..< offsets[s + 1]` of `qkv_R3D` see each other only
+    /// (`causal`: and only backwards). Returns y_RD, heads side by side.
+    public func attention(qkv: Tensor, offsets: [Int], heads: Int, causal: Bool) -> Tensor {
+        let (rows, width) = (qkv.rows, qkv.columns / 3)
+        let y = Floats(count: rows * width)
+        let logSumExp = Floats(count: rows * heads)
+        attentionForward(qkv: qkv.values, offsets: offsets, heads: heads, width: width, causal: causal, into: y, logSumExp: logSumExp)
+        return record(y, shape: [rows, width], inputs: [qkv]) { [self] dy in
+            accumulate(into: qkv) { dqkv in
+                attentionBackward(
+                    dy: dy, qkv: qkv.values, y: y, logSumExp: logSumExp, offsets: offsets, heads: heads, width: width, causal: causal,
+                    into: dqkv)
+            }
+        }
+    }
+
+    /// Rows of a table: `y_RD = table[ids]`.
+    public func embedding(_ ids: [Int32], table: Tensor) -> Tensor {
+        let y = Floats(count: ids.count * table.columns)
+        embeddingForward(ids: ids, table: table.values, width: table.columns, into: y)
+        return record(y, shape: [ids.count, table.columns], inputs: [table]) { dy in
+            if let dtable = table.parameterGradient { embeddingBackward(dy: dy, ids: ids, width: table.columns, dtable: dtable) }
+        }
+    }
+
+    /// A class token in front of the P patches of every picture: x_(B·P)D and token_D give y_(B·(P+1))D.
+    public func prependToken(_ token: Tensor, to x: Tensor, patches: Int) -> Tensor {
+        let pictures = x.rows / patches
+        let y = Floats(count: pictures * (patches + 1) * x.columns)
+        prependTokenForward(x.values, token: token.values, pictures: pictures, patches: patches, columns: x.columns, into: y)
+        return record(y, shape: [pictures * (patches + 1), x.columns], inputs: [x, token]) { [self] dy in
+            let dx = Floats(count: x.values.count)
+            prependTokenBackward(dy, pictures: pictures, patches: patches, columns: x.columns, into: dx, dtoken: token.parameterGradient)
+            pass(dx, to: x)
+        }
+    }
+
+    /// The named rows: `y_BD = x[indices]` (class token, end of text).
+    public func gather(_ x: Tensor, rows indices: [Int]) -> Tensor {
+        let y = Floats(count: indices.count * x.columns)
+        gatherRows(x.values, rows: indices, columns: x.columns, into: y)
+        return record(y, shape: [indices.count, x.columns], inputs: [x]) { [self] dy in
+            accumulate(into: x) { dx in
+                dx.fill(0)
+                scatterAddRows(dy, rows: indices, columns: x.columns, into: dx)
+            }
+        }
+    }
+
+    /// The mean row of every sequence: y_BD.
+    public func meanPool(_ x: Tensor, offsets: [Int]) -> Tensor {
+        let y = Floats(count: (offsets.count - 1) * x.columns)
+        meanPoolForward(x.values, offsets: offsets, columns: x.columns, into: y)
+        return record(y, shape: [offsets.count - 1, x.columns], inputs: [x]) { [self] dy in
+            accumulate(into: x) { dx in meanPoolBackward(dy, offsets: offsets, columns: x.columns, into: dx) }
+        }
+    }
+
+    /// `y_r = x_r / max(‖x_r‖₂, ε)`.
+    public func normalizeRows(_ x: Tensor, epsilon: Float = 1e-12) -> Tensor {
+        let y = Floats(count: x.values.count)
+        let inverseNorms = Floats(count: x.rows)
+        normalizeRowsForward(x.values, rows: x.rows, columns: x.columns, epsilon: epsilon, into: y, inverseNorms: inverseNorms)
+        return record(y, shape: x.shape, inputs: [x]) { [self] dy in
+            accumulate(into: x) { dx in
+                normalizeRowsBackward(dy: dy, y: y, inverseNorms: inverseNorms, rows: x.rows, columns: x.columns, into: dx)
+            }
+        }
+    }
+
+    /// Inverted dropout: an element survives with probability 1 − p and is scaled by 1/(1 − p). The mask is a function of
+    /// (seed, stream, step, global row, column); off without a seed in the tape's context.
+    public func dropout(_ x: Tensor, probability: Float, stream: UInt32) -> Tensor {
+        guard probability > 0, let seed = context.dropoutSeed else { return x }
+        let field = RandomField(seed: seed, purpose: .dropout, stream: stream)
+        let (step, firstRow, columns) = (context.step, context.firstRow, x.columns)
+        let y = Floats(count: x.values.count)
+        dropoutForward(x.values, keep: 1 - probability, field: field, step: step, firstRow: firstRow, columns: columns, into: y)
+        return record(y, shape: x.shape, inputs: [x]) { [self] dy in
+            accumulate(into: x) { dx in
+                dropoutForward(dy, keep: 1 - probability, field: field, step: step, firstRow: firstRow, columns: columns, into: dx)
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+// Records operations and replays them backwards. Not here: the operations themselves (Operations*.swift).
+
+public import Buffers
+import Kernels
+
+/// What a forward pass must know beside its input, so that randomness is a function of the global batch.
+public struct ForwardContext: Sendable, Equatable {
+    /// The training step: counter of dropout masks.
+    public var step: Int
+    /// Global index of the first token (row) of this pass in the global batch.
+    public var firstRow: Int
+    /// The key of dropout masks; nil turns dropout off (evaluation).
+    public var dropoutSeed: UInt64?
+
+    public init(step: Int = 0, firstRow: Int = 0, dropoutSeed: UInt64? = nil) {
+        self.step = step
+        self.firstRow = firstRow
+        self.dropoutSeed = dropoutSeed
+    }
+
+    /// No dropout.
+    public static let evaluation = ForwardContext()
+}
+
+/// The record of one forward pass.
+///
+/// Operations append what their backward needs; `backward` takes them off again from the end, so that activations are freed as soon
+/// as they have served, and a parameter is reported at the moment its gradient is complete. A tape is used once.
+public final class Tape {
+    /// Whether operations are remembered.
+    public enum Mode: Sendable {
+        case recording
+        /// Nothing is kept: evaluation, and the first pass of gradient caching.
+        case inference
+    }
+
+    public let mode: Mode
+    public let context: ForwardContext
+    private var operations: [Operation] = []
+    private var pendingUses: [Int: Int] = [:]
+
+    private struct Operation {
+        let output: Tensor
+        let parameters: [Int]
+        let backward: (Floats) -> Void
+    }
+
+    public init(_ mode: Mode = .recording, context: ForwardContext = .evaluation) {
+        self.mode = mode
+        self.context = context
+    }
+
+    /// Operations recorded and not yet replayed.
+    public var count: Int { operations.count }
+
+    /// Makes the output of an operation and, where a gradient will be wanted, remembers how to differentiate it.
+    ///
+    /// - Parameters:
+    ///   - values: the result of the forward kernel.
+    ///   - inputs: everything the result depends on, parameters included.
+    ///   - backward: receives `d output`, which it must not write to, and hands each input its gradient: `accumulate` for
+    ///     intermediates, kernels that accumulate into `parameterGradient` for parameters. Everything it captures is freed after.
+    /// - Returns: the output; it requires a gradient when some input does and the tape records.
+    public func record(_ values: Floats, shape: [Int], inputs: [Tensor?], backward: @escaping (Floats) -> Void) -> Tensor {
+        let tracked = mode == .recording && inputs.contains { $0?.requiresGradient == true }
+        let output = Tensor(values, shape: shape, requiresGradient: tracked)
+        guard tracked else { return output }
+        let parameters = inputs.compactMap { $0.flatMap { $0.requiresGradient ? $0.parameter : nil } }
+        for parameter in parameters { pendingUses[parameter, default: 0] += 1 }
+        operations.append(Operation(output: output, parameters: parameters, backward: backward))
+        return output
+    }
+
+    /// Adds a contribution to the gradient of an intermediate. `compute` overwrites the buffer it is given with the contribution.
+    /// Nothing is computed for tensors that need no gradient.
+    public func accumulate(into tensor: Tensor, _ compute: (Floats) -> Void) {
+        guard tensor.requiresGradient else { return }
+        let contribution = Floats(count: tensor.values.count)
+        compute(contribution)
+        pass(contribution, to: tensor)
+    }
+
+    /// Hands a finished contribution to an intermediate without copying; `contribution` is not written to again by anybody.
+    public func pass(_ contribution: Floats, to tensor: Tensor) {
+        guard tensor.requiresGradient else { return }
+        guard let earlier = tensor.gradient else {
+            tensor.gradient = contribution
+            return
+        }
+        let sum = Floats(count: contribution.count)
+        sum.copy(from: contribution)
+        addInto(sum, earlier)
+        tensor.gradient = sum
+    }
+
+    /// Differentiates: from the gradients of some outputs back to every parameter and leaf.
+    ///
+    /// Parameter gradients are added to what their flat buffer holds. The tape is empty afterwards.
+    /// - Parameters:
+    ///   - seeds: tensors with their gradients `dL/dtensor`, same element count.
+    ///   - finished: told the layout index of each parameter when nothing on this tape will add to its gradient any more.
+    public func backward(
+        from seeds: [(tensor: Tensor, gradient: Floats)], finished: (Int) throws -> Void
+    ) rethrows {
+        for (tensor, gradient) in seeds {
+            precondition(tensor.values.count == gradient.count, "gradient of \(gradient.count) for a tensor of shape \(tensor.shape)")
+            pass(gradient, to: tensor)
+        }
+        while let operation = operations.popLast() {
+            if let gradient = operation.output.gradient {
+                operation.output.gradient = nil
+                operation.backward(gradient)
+            }
+            for parameter in operation.parameters {
+                let left = (pendingUses[parameter] ?? 1) - 1
+                pendingUses[parameter] = left
+                if left == 0 { try finished(parameter) }
+            }
+        }
+    }
+
+    /// The same, when nobody waits for single parameters.
+    public func backward(from seeds: [(tensor: Tensor, gradient: Floats)]) { backward(from: seeds) { _ in } }
+
+    /// The gradient that `backward` left in a leaf (`requiresGradient`, not a parameter); nil when nothing reached it.
+    public func gradient(of leaf: Tensor) -> Floats? { leaf.gradient }
+}

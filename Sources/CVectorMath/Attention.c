@@ -1,0 +1,293 @@
+// Softmax attention of packed sequences. Not here: the projections around it.
+//
+// Shapes of one sequence and head: S positions, K head width, W = K rounded up to 16; D = heads · K, R = 3 D a row of qkv.
+// Per-head BLAS calls cost more than the arithmetic at S = 8 to 65; here a head's keys and values stay in cache, and tiles of
+// sums stay in registers. Scores are kept as keys × queries: a query is a lane, and its softmax runs down a column.
+#include "CVectorMath.h"
+#include "Vector.h"
+
+/// The largest register tile.
+enum { MOST_ROWS = 8, MOST_VECTORS = 3 };
+/// Query vectors of a block: its scores, keys × queries, are one tile wide.
+enum { BLOCK_VECTORS = MOST_VECTORS };
+
+INLINE long rounded(long n) { return (n + LANES - 1) / LANES * LANES; }
+INLINE long least(long a, long b) { return a < b ? a : b; }
+
+/// Size of each block when `count` things are cut into equal blocks of at most `most`.
+INLINE long balanced(long count, long most) {
+    long blocks = (count + most - 1) / most;
+    return blocks ? (count + blocks - 1) / blocks : 0;
+}
+
+/// Copies `rows` rows of `width` floats, one every `stride`, to rows of W floats, the rest zero; asks for what lies `ahead` meanwhile.
+INLINE void pack_rows(const float *source, long stride, long rows, long width, long ahead, float *target) {
+    for (long r = 0; r < rows; r++, source += stride, target += rounded(width))
+        FOR_VECTORS(i, width, part, {
+            __builtin_prefetch(source + i + ahead);
+            store(target + i, get(source + i, part));
+        });
+}
+
+/// How far from a row's part in one head the same part of the next head lies, or of the next sequence after the last head. Heads are
+/// slices of rows, which no hardware prefetches: the next head's are asked for while this one is computed.
+INLINE long next_head(long h, long heads, long head_width, long rows, long stride) {
+    return h + 1 < heads ? head_width : rows * stride - h * head_width;
+}
+
+/// Copies rows of W floats back to rows of `width`.
+INLINE void unpack_rows(const float *source, long rows, long width, float *target, long stride) {
+    for (long r = 0; r < rows; r++, source += rounded(width), target += stride)
+        FOR_VECTORS(i, width, part, { put(target + i, load(source + i), part); });
+}
+
+/// Lanes of `a` and `b` with the bit `S` of the row number and the bit `S` of the lane number exchanged.
+#define LOW_8(i) (i & 8 ? 16 + i - 8 : i)
+#define HIGH_8(i) (i & 8 ? 16 + i : i + 8)
+#define LOW_4(i) (i & 4 ? 16 + i - 4 : i)
+#define HIGH_4(i) (i & 4 ? 16 + i : i + 4)
+#define LOW_2(i) (i & 2 ? 16 + i - 2 : i)
+#define HIGH_2(i) (i & 2 ? 16 + i : i + 2)
+#define LOW_1(i) (i & 1 ? 16 + i - 1 : i)
+#define HIGH_1(i) (i & 1 ? 16 + i : i + 1)
+#define SHUFFLE(a, b, F)                                                                                                                \
+    __builtin_shufflevector(                                                                                                            \
+        a, b, F(0), F(1), F(2), F(3), F(4), F(5), F(6), F(7), F(8), F(9), F(10), F(11), F(12), F(13), F(14), F(15))
+#define EXCHANGE(rows, S)                                                                                                               \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < LANES; i++) if (!(i & S)) {                                                  \
+        v16 a = rows[i], b = rows[i + S];                                                                                               \
+        rows[i] = SHUFFLE(a, b, LOW_##S);                                                                                               \
+        rows[i + S] = SHUFFLE(a, b, HIGH_##S);                                                                                          \
+    }
+
+/// Transposes rows into panels of 16 positions: panel p holds K rows of 16 floats, element (k, lane) = source[16 p + lane][k];
+/// positions past the last are zero.
+INLINE void pack_panels(const float *source, long stride, long rows, long width, long ahead, float *target) {
+    for (long first = 0; first < rows; first += LANES, target += width * LANES) {
+        long present = least(LANES, rows - first);
+        for (long k = 0; k < width; k += LANES) {
+            long part = width - k < LANES ? width - k : 0;
+            v16 block[LANES];
+#pragma clang loop unroll(full)
+            for (int i = 0; i < LANES; i++) {
+                const float *row = source + (first + i) * stride + k;
+                if (i < present) __builtin_prefetch(row + ahead);
+                block[i] = i < present ? get(row, part) : (v16)0.0f;
+            }
+            EXCHANGE(block, 8)
+            EXCHANGE(block, 4)
+            EXCHANGE(block, 2)
+            EXCHANGE(block, 1)
+#pragma clang loop unroll(full)
+            for (int i = 0; i < LANES; i++)
+                if (k + i < width) store(target + (k + i) * LANES, block[i]);
+        }
+    }
+}
+
+/// Lane numbers starting at `first`.
+INLINE i16 lanes_from(long first) {
+    return (i16){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + (int32_t)first;
+}
+
+long fanoise_attention_forward_scratch(fanoise_attention_shape s) {
+    const long queries = BLOCK_VECTORS * LANES;
+    return rounded(s.longest) * s.head_width + (s.longest + queries) * rounded(s.head_width) + s.longest * queries;
+}
+
+long fanoise_attention_backward_scratch(fanoise_attention_shape s) {
+    const long queries = BLOCK_VECTORS * LANES;
+    return 2 * rounded(s.longest) * s.head_width + (5 * s.longest + queries) * rounded(s.head_width) + 2 * s.longest * queries +
+           2 * rounded(s.longest);
+}
+
+/// C_MN = (accumulate ? C : 0) + Σ_k A(m, k) B(k, n) for one register tile: `rows` ≤ MOST_ROWS, `vectors` ≤ MOST_VECTORS, constants after
+/// inlining. A(m, k) = a[m ar + k ak]; vector v of row k of B begins at b[k bk + v bv]; C is row-major with stride cr.
+INLINE void tile(
+    const int rows, const int vectors, long depth, const float *a, long ar, long ak, const float *b, long bk, long bv, float *c, long cr,
+    int accumulate) {
+    v16 total[MOST_ROWS][MOST_VECTORS];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) total[r][v] = accumulate ? load(c + r * cr + v * LANES) : (v16)0.0f;
+    for (long k = 0; k < depth; k++, a += ak, b += bk) {
+        v16 row[MOST_VECTORS];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) row[v] = load(b + v * bv);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            v16 factor = a[r * ar];
+#pragma clang loop unroll(full)
+            for (int v = 0; v < vectors; v++) total[r][v] += factor * row[v];
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) store(c + r * cr + v * LANES, total[r][v]);
+}
+
+/// The register file's tile: it must hold rows × vectors sums of 16 floats, and a row of B.
+typedef struct {
+    long rows, vectors;
+} tile_shape;
+
+static tile_shape best_tile(void) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("x86-64-v4")) return (tile_shape){8, 3};
+    if (!__builtin_cpu_supports("x86-64-v3")) return (tile_shape){3, 1};
+#endif
+    return (tile_shape){6, 1};
+}
+
+/// The same for any number of rows and vectors.
+DISPATCH static void product(
+    tile_shape most, long rows, long vectors, long depth, const float *a, long ar, long ak, const float *b, long bk, long bv, float *c,
+    long cr, int accumulate) {
+    const long height = balanced(rows, most.rows), width = balanced(vectors, most.vectors);
+    for (long v = 0; v < vectors; v += width)
+        for (long r = 0; r < rows; r += height) {
+            const float *from = a + r * ar, *with = b + v * bv;
+            float *into = c + r * cr + v * LANES;
+#define TILE(R, V)                                                                                                                      \
+    case R * 4 + V: tile(R, V, depth, from, ar, ak, with, bk, bv, into, cr, accumulate); break;
+#define TILES(V) TILE(1, V) TILE(2, V) TILE(3, V) TILE(4, V) TILE(5, V) TILE(6, V) TILE(7, V) TILE(8, V)
+            switch (least(height, rows - r) * 4 + least(width, vectors - v)) { TILES(1) TILES(2) TILES(3) }
+        }
+}
+
+/// Lane v of vector `v` of a block is query `query + lane`; keys after it are hidden from it when `causal`.
+INLINE v16 visible(v16 score, int causal, long key, long query) {
+    return causal && key > query ? (lanes_from(query) >= (int32_t)key ? score : (v16)-INFINITY) : score;
+}
+
+/// Turns a column of raw scores, `keys` vectors one every `stride` floats, into probabilities: a query in each lane, so that maxima and
+/// sums run down the column and nothing is reduced across lanes. Returns the log-sum-exp of every lane.
+INLINE v16 softmax(float *column, long stride, long keys, float scale, int causal, long query) {
+    v16 top[4] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY}, total[4] = {0, 0, 0, 0};
+    long j = 0;
+    for (; j + 4 <= keys; j += 4)
+#pragma clang loop unroll(full)
+        for (int u = 0; u < 4; u++) top[u] = larger(top[u], visible(load(column + (j + u) * stride), causal, j + u, query));
+    for (; j < keys; j++) top[0] = larger(top[0], visible(load(column + j * stride), causal, j, query));
+    const v16 shift = larger(larger(top[0], top[1]), larger(top[2], top[3])) * scale;
+    for (j = 0; j + 4 <= keys; j += 4)
+#pragma clang loop unroll(full)
+        for (int u = 0; u < 4; u++) {
+            float *score = column + (j + u) * stride;
+            v16 e = v_exp(visible(load(score), causal, j + u, query) * scale - shift);
+            total[u] += e;
+            store(score, e);
+        }
+    for (; j < keys; j++) {
+        v16 e = v_exp(visible(load(column + j * stride), causal, j, query) * scale - shift);
+        total[0] += e;
+        store(column + j * stride, e);
+    }
+    const v16 sums = (total[0] + total[1]) + (total[2] + total[3]), inverse = 1.0f / sums;
+    for (j = 0; j < keys; j++) store(column + j * stride, load(column + j * stride) * inverse);
+    return shift + v_log(sums);
+}
+
+DISPATCH void fanoise_attention_forward(fanoise_attention_shape shape, const float *qkv, float *y, float *log_sum_exp, float *scratch) {
+    const tile_shape most = best_tile();
+    const long K = shape.head_width, H = shape.heads, D = H * K, W = rounded(K), R = 3 * D;
+    const float scale = 1 / sqrtf((float)K);
+    float *scores = scratch, *out = scores + shape.longest * BLOCK_VECTORS * LANES, *values = out + BLOCK_VECTORS * LANES * W;
+    float *queries = values + shape.longest * W;
+    for (long s = 0; s < shape.sequences; s++)
+        for (long h = 0; h < H; h++) {
+            const long first = shape.offsets[s], S = shape.offsets[s + 1] - first, ahead = next_head(h, H, K, S, R);
+            const long stride = balanced(rounded(S) / LANES, BLOCK_VECTORS) * LANES;
+            const float *q = qkv + first * R + h * K;
+            pack_panels(q, R, S, K, ahead, queries);
+            pack_rows(q + 2 * D, R, S, K, ahead, values);
+            for (long i = 0; i < S; i += stride) {
+                const long rows = least(stride, S - i), keys = shape.causal ? i + rows : S, vectors = rounded(rows) / LANES;
+                product(most, keys, vectors, K, q + D, R, 1, queries + i * K, LANES, K * LANES, scores, stride, 0);
+                for (long v = 0; v < vectors; v++) {
+                    float lse[LANES];
+                    store(lse, softmax(scores + v * LANES, stride, keys, scale, shape.causal, i + v * LANES));
+                    for (long lane = 0; lane < least(LANES, rows - v * LANES); lane++)
+                        log_sum_exp[(first + i + v * LANES + lane) * H + h] = lse[lane];
+                }
+                float *target = y + (first + i) * D + h * K;
+                if (W == K) {
+                    product(most, rows, W / LANES, keys, scores, 1, stride, values, W, LANES, target, D, 0);
+                } else {
+                    product(most, rows, W / LANES, keys, scores, 1, stride, values, W, LANES, out, W, 0);
+                    unpack_rows(out, rows, K, target, D);
+                }
+            }
+            for (long j = 0; j < S; j++)
+                for (long k = 0; k < K; k += LANES) __builtin_prefetch(q + D + j * R + k + ahead);
+        }
+}
+
+/// P = e^(scale · scores − lse) and dS = scale · P ⊙ (dP − δ) for a column of `keys` vectors, in place of `scores` and `dp`.
+INLINE void softmax_backward(
+    float *scores, float *dp, long stride, long keys, float scale, int causal, long query, v16 lse, v16 delta) {
+    for (long j = 0; j < keys; j++) {
+        v16 p = v_exp(visible(load(scores + j * stride), causal, j, query) * scale - lse);
+        store(scores + j * stride, p);
+        store(dp + j * stride, scale * p * (load(dp + j * stride) - delta));
+    }
+}
+
+DISPATCH void fanoise_attention_backward(
+    fanoise_attention_shape shape, const float *dy, const float *qkv, const float *y, const float *log_sum_exp, float *dqkv, float *scratch) {
+    const tile_shape most = best_tile();
+    const long K = shape.head_width, H = shape.heads, D = H * K, W = rounded(K), R = 3 * D;
+    const long block = BLOCK_VECTORS * LANES, rows_size = shape.longest * W, panels_size = rounded(shape.longest) * K;
+    const float scale = 1 / sqrtf((float)K);
+    float *p = scratch, *ds = p + shape.longest * block, *dq = ds + shape.longest * block;
+    float *q_rows = dq + block * W, *k_rows = q_rows + rows_size, *dy_rows = k_rows + rows_size, *dk = dy_rows + rows_size;
+    float *dv = dk + rows_size, *q_panels = dv + rows_size, *dy_panels = q_panels + panels_size;
+    float *lse = dy_panels + panels_size, *delta = lse + rounded(shape.longest);
+    for (long s = 0; s < shape.sequences; s++)
+        for (long h = 0; h < H; h++) {
+            const long first = shape.offsets[s], S = shape.offsets[s + 1] - first;
+            const long ahead = next_head(h, H, K, S, R), ahead_out = next_head(h, H, K, S, D);
+            const long stride = balanced(rounded(S) / LANES, BLOCK_VECTORS) * LANES;
+            const float *q = qkv + first * R + h * K, *out = y + first * D + h * K, *dout = dy + first * D + h * K;
+            float *dq_out = dqkv + first * R + h * K;
+            pack_rows(q, R, S, K, ahead, q_rows);
+            pack_rows(q + D, R, S, K, ahead, k_rows);
+            pack_rows(dout, D, S, K, ahead_out, dy_rows);
+            pack_panels(q, R, S, K, ahead, q_panels);
+            pack_panels(dout, D, S, K, ahead_out, dy_panels);
+            memset(dk, 0, (size_t)(S * W) * sizeof *dk);
+            memset(dv, 0, (size_t)(S * W) * sizeof *dv);
+            for (long i = 0; i < S; i++) {
+                // δ = Σ_k dy_k y_k, the query's share of the softmax's normalisation.
+                v16 products = 0;
+                FOR_VECTORS(k, K, part, {
+                    __builtin_prefetch(out + i * D + k + ahead_out);
+                    products += load(dy_rows + i * W + k) * get(out + i * D + k, part);
+                });
+                delta[i] = sum(products);
+                lse[i] = log_sum_exp[(first + i) * H + h];
+            }
+            // Lanes past the last query are computed and never read; zeros keep them finite.
+            for (long i = S; i < rounded(S); i++) lse[i] = delta[i] = 0;
+            for (long i = 0; i < S; i += stride) {
+                const long rows = least(stride, S - i), keys = shape.causal ? i + rows : S, vectors = rounded(rows) / LANES;
+                product(most, keys, vectors, K, k_rows, W, 1, q_panels + i * K, LANES, K * LANES, p, stride, 0);
+                product(most, keys, vectors, K, q + 2 * D, R, 1, dy_panels + i * K, LANES, K * LANES, ds, stride, 0);
+                for (long v = 0; v < vectors; v++) {
+                    const long query = i + v * LANES;
+                    softmax_backward(
+                        p + v * LANES, ds + v * LANES, stride, keys, scale, shape.causal, query, load(lse + query), load(delta + query));
+                }
+                product(most, rows, W / LANES, keys, ds, 1, stride, k_rows, W, LANES, dq, W, 0);
+                unpack_rows(dq, rows, K, dq_out + i * R, R);
+                product(most, keys, W / LANES, rows, ds, stride, 1, q_rows + i * W, W, LANES, dk, W, 1);
+                product(most, keys, W / LANES, rows, p, stride, 1, dy_rows + i * W, W, LANES, dv, W, 1);
+            }
+            unpack_rows(dk, S, K, dq_out + D, R);
+            unpack_rows(dv, S, K, dq_out + 2 * D, R);
+            for (long j = 0; j < S; j++)
+                for (long k = 0; k < K; k += LANES) __builtin_prefetch(q + 2 * D + j * R + k + ahead);
+        }
+}

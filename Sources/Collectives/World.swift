@@ -1,0 +1,133 @@
+// Where a program's ranks come from, and how the whole job ends. Not here: collectives (Communicator.swift and its three worlds).
+
+private import CMPI
+import Failures
+import Foundation
+
+/// The ranks of this job: started by `mpirun` or `srun`, threads of this process, or this process alone.
+public enum World {
+    /// Whether a launcher has started this process as a rank: Open MPI's `mpirun`, or `srun --mpi=pmix|pmi2`.
+    public static var isLaunchedByMPI: Bool { isLaunchedByMPI(ProcessInfo.processInfo.environment) }
+
+    static func isLaunchedByMPI(_ environment: [String: String]) -> Bool {
+        ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"].contains { environment[$0] != nil }
+    }
+
+    /// Whether MPI has been initialised in this process; it is only when a launcher started it and `run` was called.
+    public static var isMPIInitialized: Bool {
+        var flag: Int32 = 0
+        return cmpi_initialized(&flag) == cmpi_success && flag != 0
+    }
+
+    /// The exit code that says to a launcher what `error` is: a `Failure`'s own, 75 or 70 of a `CollectiveError`, 70 otherwise.
+    public static func exitCode(of error: any Error) -> Int32 {
+        switch error {
+        case let failure as Failure: failure.exitCode
+        case let failure as CollectiveError: failure.exitCode
+        default: Failure.Kind.internal.rawValue
+        }
+    }
+
+    /// Runs `body` on every rank and returns the process's exit code, 0 when all ranks returned.
+    ///
+    /// Under a launcher this process is one rank of an `MPIWorld`; otherwise `ranks` > 1 makes a `ThreadWorld`, and nil or 1 a
+    /// `SoloWorld` on the calling thread; MPI is then never initialised. The first rank that throws ends the job at once: its
+    /// message is written once to standard error, as `[rank r host] message` (`error: message` in a world of one process and one
+    /// rank). Under MPI that ends all processes with the exit code, this function does not return, and MPI is not finalised.
+    ///
+    /// - Parameters:
+    ///   - ranks: as the user asked for; under a launcher it must be nil or the number of ranks there are (else code 64).
+    ///   - deadline: of every collective; nil: `FANOISE_DEADLINE` seconds, else 300 s.
+    ///   - checks: whether ranks compare every collective; nil: `FANOISE_CHECK_COLLECTIVES`, else no.
+    ///   - chunk: most elements of one message; nil: the default. For tests.
+    public static func run(
+        ranks: Int? = nil, deadline: Duration? = nil, checks: Bool? = nil, chunk: Int? = nil,
+        _ body: @escaping @Sendable (any Communicator) throws -> Void
+    ) -> Int32 {
+        if isLaunchedByMPI { return runMPI(ranks: ranks, deadline: deadline, checks: checks, chunk: chunk, body) }
+        do {
+            let settings = try settings(deadline, checks, chunk)
+            guard let ranks, ranks != 1 else {
+                try body(SoloWorld())
+                return 0
+            }
+            guard ranks > 1 else { throw Failure(.usage, "a world of \(ranks) ranks: --ranks must be at least 1") }
+            let host = hostName
+            let outcome = ThreadWorld.outcome(
+                ranks: ranks, settings: settings, whenOneFails: { write("[rank \($0) \(host)] \($1)") }, body)
+            switch outcome {
+            case .success: return 0
+            case .failure(let failure): return exitCode(of: failure.error)
+            }
+        } catch {
+            write("error: \(error)")
+            return exitCode(of: error)
+        }
+    }
+
+    private static func settings(_ deadline: Duration?, _ checks: Bool?, _ chunk: Int?) throws -> CollectiveSettings {
+        let settings = try CollectiveSettings.resolve(deadline: deadline, checks: checks)
+        return CollectiveSettings(deadline: settings.deadline, checks: settings.checks, chunk: chunk ?? settings.chunk)
+    }
+
+    private static func runMPI(
+        ranks: Int?, deadline: Duration?, checks: Bool?, chunk: Int?, _ body: (any Communicator) throws -> Void
+    ) -> Int32 {
+        let host = hostName
+        var world: MPIWorld?
+        do {
+            try initialize()
+            let joined = try MPIWorld(host: host)
+            world = joined
+            joined.settings = try settings(deadline, checks, chunk)
+            try agree(ranks, with: joined.size)
+            try body(joined)
+            try joined.finish()
+            try check(cmpi_finalize(), "MPI_Finalize")
+            return 0
+        } catch {
+            let name = world.map { "\($0.rank)" } ?? ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_RANK"] ?? "?"
+            if world?.claimFailure() ?? true {
+                write("[rank \(name) \(host)] \(error)")
+            } else {
+                sleep(5)  // another rank has spoken and ends the job, and with it this one
+            }
+            guard isMPIInitialized else { return exitCode(of: error) }
+            cmpi_abort(exitCode(of: error))
+        }
+    }
+
+    /// Defaults that the user's environment overrides, then MPI.
+    private static func initialize() throws {
+        setenv("OMPI_MCA_btl_base_warn_component_unused", "0", 0)
+        var funneled: Int32 = 0
+        try check(cmpi_init(&funneled), "MPI_Init_thread")
+        guard funneled != 0 else {
+            throw CollectiveError(.transport, "this MPI does not allow threads beside the main one")
+        }
+    }
+
+    /// The launcher's, the user's and MPI's ideas of the number of ranks.
+    private static func agree(_ ranks: Int?, with size: Int) throws {
+        if let ranks, ranks != size {
+            throw Failure(.usage, "--ranks \(ranks), but the launcher started \(size); leave --ranks out under mpirun")
+        }
+        let environment = ProcessInfo.processInfo.environment
+        let expected =
+            environment["OMPI_COMM_WORLD_SIZE"] ?? environment["PMI_SIZE"] ?? environment["SLURM_STEP_NUM_TASKS"]
+        guard let expected = expected.flatMap({ Int($0) }), expected != size else { return }
+        throw Failure(
+            .usage,
+            "the launcher started \(expected) ranks, but MPI sees \(size): it does not speak this MPI's protocol (srun: --mpi=pmix)"
+        )
+    }
+
+    private static var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "?" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// One line, in one piece, to standard error.
+    private static func write(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+}

@@ -1,1 +1,0 @@
-// Encoders: see docs/design.md.

@@ -1,0 +1,32 @@
+// Whether representations collapse over the steps of a run. Not here: one step's spectrum (NoiseReport.swift).
+
+/// Watches effective rank and row norm of one side; a pure diagnostic that changes nothing and is no part of a checkpoint.
+///
+/// A resumed run starts watching afresh: a warning may come later, a result never differs.
+public struct CollapseTracker: Sendable {
+    /// The largest effective rank seen.
+    private var best = 0.0
+    private var firstNorm: Double?
+
+    public init() {}
+
+    /// Takes in a step's report; returns what is wrong now, an empty list most of the time.
+    ///
+    /// Collapse: the effective rank is under a quarter of its best value, or under 1.5 although it was above 2. Growth: row norm
+    /// more than ten times the first one.
+    public mutating func observe(_ report: NoiseReport) -> [Advice] {
+        var advice: [Advice] = []
+        if let effectiveRank = report.effectiveRank {
+            best = max(best, effectiveRank)
+            if effectiveRank < best / 4 || (effectiveRank < 1.5 && best > 2) {
+                advice.append(.collapsing(effectiveRank: effectiveRank, best: best))
+            }
+        }
+        if report.rowNorm > 0 {
+            let first = firstNorm ?? report.rowNorm
+            firstNorm = first
+            if report.rowNorm > 10 * first { advice.append(.normGrowing(norm: report.rowNorm, first: first)) }
+        }
+        return advice
+    }
+}

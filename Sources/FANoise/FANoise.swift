@@ -1,1 +1,0 @@
-// FANoise: see docs/design.md.

@@ -1,0 +1,123 @@
+// The spectrum through the smaller Gram matrix, in float64: the route of every ordinary step. Not here: the float64 products (Kernels).
+
+import Buffers
+import Collectives
+import Kernels
+
+/// Eigenvalues of XᵀX (m ≥ n) or of X Xᵀ (m < n).
+///
+/// ```
+/// m ≥ n:  XᵀX = Σ_ranks X_rᵀX_r              n(n+1)/2 + n numbers all-reduced; eigenvectors are V
+///         centred: XᵀX − s sᵀ/m,  s = Σ rows   (the rank-one correction: rows are never touched again)
+/// m < n:  X all-gathered, X Xᵀ on the root     m n numbers; eigenvectors are U, and V_j = XᵀU_j / ‖XᵀU_j‖
+/// ```
+/// No n × n matrix exists when m < n. Cost: B n² flops a rank and 9 n³ on the root, or m² n + 9 m³ + 2 m² n on the root.
+final class GramSolver: SpectrumSolver {
+    private let rows: DistributedRows
+    private let center: Bool
+    private let root: Int
+    private let communicator: any Communicator
+    /// m ≥ n: upper triangle by rows, then the column sums when centring. m < n: unused.
+    private var triangle: Doubles?
+    /// m < n: all rows, in rank order.
+    private var gathered_MN: Floats?
+    private var request: (any CollectiveRequest)?
+
+    init(_ rows: DistributedRows, center: Bool, root: Int, _ communicator: any Communicator) {
+        self.rows = rows
+        self.center = center
+        self.root = root
+        self.communicator = communicator
+    }
+
+    func begin() throws {
+        let n = rows.columns
+        if rows.rows >= n {
+            let local = CentredRows(rows.local_BN, rows: rows.counts[communicator.rank], columns: n)
+            let gram_NN = Doubles(repeating: 0, count: n * n)
+            local.addColumnGram(to: gram_NN)
+            let message = Doubles(repeating: 0, count: n * (n + 1) / 2 + (center ? n : 0))
+            var position = 0
+            for row in 0..<n {
+                message[position..<position + n - row].copy(from: gram_NN[row * n + row..<(row + 1) * n])
+                position += n - row
+            }
+            if center { _ = local.addMoments(to: message[position..<message.count]) }
+            triangle = message
+            request = try communicator.start(.allReduce(Payload(message), .sum))
+        } else {
+            let all_MN = Floats(count: rows.rows * n)
+            gathered_MN = all_MN
+            request = try communicator.start(
+                .allGather(Payload(rows.local_BN), counts: rows.counts.map { $0 * n }, into: Payload(all_MN)))
+        }
+    }
+
+    func solve() throws -> Decomposition? {
+        try request?.wait()
+        request = nil
+        defer { (triangle, gathered_MN) = (nil, nil) }
+        guard communicator.rank == root else { return nil }
+        if let triangle { return try columnSide(triangle) }
+        if let gathered_MN { return try rowSide(gathered_MN) }
+        preconditionFailure("solve() before begin()")
+    }
+
+    private func columnSide(_ message: Doubles) throws -> Decomposition {
+        let n = rows.columns
+        let gram_NN = Doubles(count: n * n)
+        var position = 0
+        for row in 0..<n {
+            gram_NN[row * n + row..<(row + 1) * n].copy(from: message[position..<position + n - row])
+            position += n - row
+        }
+        var removed = 0.0
+        if center {
+            let sums = message.base + position
+            let scale = 1 / Double(rows.rows)
+            for row in 0..<n {
+                let target = gram_NN.base + row * n
+                let factor = sums[row] * scale
+                for column in row..<n { target[column] -= factor * sums[column] }
+                removed += factor * sums[row]
+            }
+        }
+        let sigma = singularValues(ofEigenvalues: try symmetricEigen(gram_NN, order: n))
+        let spectrum = Spectrum(
+            singularValues: sigma, rows: rows.rows, columns: n, scale: max(sigma[0], removed.squareRoot()))
+        return Decomposition(
+            spectrum: spectrum, basis_KN: descendingFloats(gram_NN, count: spectrum.dimension, length: n))
+    }
+
+    private func rowSide(_ all_MN: Floats) throws -> Decomposition {
+        let (m, n) = (rows.rows, rows.columns)
+        var mean_N: Doubles?
+        var removed = 0.0
+        if center {
+            let sums = Doubles(repeating: 0, count: n)
+            _ = CentredRows(all_MN, rows: m, columns: n).addMoments(to: sums)
+            (mean_N, removed) = mean(ofSums: sums, rows: m)
+        }
+        let batch = CentredRows(all_MN, rows: m, columns: n, mean_N: mean_N)
+        let gram_MM = Doubles(count: m * m)
+        batch.rowGram(into: gram_MM)
+        let sigma = singularValues(ofEigenvalues: try symmetricEigen(gram_MM, order: m))
+        let spectrum = Spectrum(singularValues: sigma, rows: m, columns: n, scale: max(sigma[0], removed.squareRoot()))
+        let k = spectrum.dimension
+        let left_KM = Doubles(count: k * m)
+        for vector in 0..<k {
+            left_KM[vector * m..<(vector + 1) * m].copy(from: gram_MM[(m - 1 - vector) * m..<(m - vector) * m])
+        }
+        return Decomposition(spectrum: spectrum, basis_KN: batch.unitRightVectors(of: left_KM, count: k))
+    }
+}
+
+/// μ = s / m in place, and m ‖μ‖²: the square of the singular value that centring removes.
+func mean(ofSums sums_N: Doubles, rows m: Int) -> (mean_N: Doubles, removed: Double) {
+    var removed = 0.0
+    for column in 0..<sums_N.count {
+        sums_N.base[column] /= Double(m)
+        removed += sums_N.base[column] * sums_N.base[column] * Double(m)
+    }
+    return (sums_N, removed)
+}

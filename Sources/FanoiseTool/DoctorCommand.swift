@@ -1,0 +1,88 @@
+// `fanoise doctor`: parsing and printing only. Not here: measuring (MachineSpeed), judging (SetupAdvice).
+
+import ArgumentParser
+import Foundation
+import Kernels
+import Training
+
+/// Shows what the machine can do and what in its set-up is wrong.
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Examine the machine: cores, libraries, measured speed, mistakes in the set-up.")
+
+    @Flag(help: "Print one JSON object on standard output.") var json = false
+    @Option(help: "Seconds to measure for; 0 measures nothing.") var seconds = 2.0
+    @Option(help: "Folder in which runs are written, for the free space.") var output = "."
+
+    func validate() throws {
+        guard seconds >= 0, seconds <= 600 else { throw ValidationError("--seconds \(seconds): expected 0 to 600") }
+    }
+
+    func run() throws {
+        let environment = ProcessInfo.processInfo.environment
+        // Started under mpirun, one rank speaks; the others leave the cores to its measurement.
+        guard environment["OMPI_COMM_WORLD_RANK"] ?? "0" == "0" else { return }
+        let machine = Machine.current(folder: output)
+        let speed = seconds > 0 ? MachineSpeed.measure(threads: machine.cores, seconds: seconds) : nil
+        let report = Report(
+            processor: machine.processor, cores: machine.cores, physicalCores: machine.physicalCores,
+            memoryBytes: machine.memoryBytes,
+            simd: machine.simd, blasCore: blasCoreName(), sharedMemoryBytes: machine.sharedMemoryBytes,
+            diskBytes: machine.diskBytes,
+            speed: speed, suggestion: SetupAdvice.layout(for: machine),
+            advice: SetupAdvice.advice(
+                machine: machine, blasCore: blasCoreName(), environment: environment, speed: speed))
+        print(json ? try report.json() : report.table)
+    }
+}
+
+/// What doctor found.
+private struct Report: Encodable {
+    let processor: String
+    let cores: Int
+    let physicalCores: Int
+    let memoryBytes: Int
+    let simd: SIMDLevel
+    let blasCore: String
+    let sharedMemoryBytes: Int?
+    let diskBytes: Int?
+    let speed: MachineSpeed?
+    let suggestion: SetupAdvice.Layout
+    let advice: [String]
+
+    func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    var table: String {
+        func gibibytes(_ bytes: Int?) -> String {
+            bytes.map { String(format: "%.1f GiB", Double($0) / 1073741824) } ?? "unknown"
+        }
+        var rows = [
+            ("processor", processor), ("cores", "\(cores) usable, \(physicalCores) of them physical"),
+            ("vectors", simd.rawValue),
+            ("memory", gibibytes(memoryBytes)), ("OpenBLAS kernels", blasCore),
+            ("/dev/shm free", gibibytes(sharedMemoryBytes)),
+            ("disk free", gibibytes(diskBytes)),
+        ]
+        if let speed {
+            func pair(_ one: Double, _ all: Double, _ unit: String) -> String {
+                String(format: "%.0f %@ on one core, %.0f on %d", one, unit, all, speed.threads)
+            }
+            rows += [
+                ("matrix products", pair(speed.gemmOneCore, speed.gemmAllCores, "GFLOP/s")),
+                ("memory bandwidth", pair(speed.triadOneCore, speed.triadAllCores, "GB/s")),
+            ]
+        }
+        rows.append(
+            ("suggestion", "mpirun -n \(suggestion.ranks) fanoise train … --set threads=\(suggestion.threadsPerRank)"))
+        let width = rows.map(\.0.count).max() ?? 0
+        let lines = rows.map { $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 }
+        let verdict = advice.isEmpty ? ["Nothing to improve was found."] : advice.map { "! \($0)" }
+        return (lines + [""] + verdict).joined(separator: "\n")
+    }
+}

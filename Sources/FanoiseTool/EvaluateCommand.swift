@@ -1,0 +1,57 @@
+// `fanoise evaluate`: parsing and printing only. Not here: metrics (Training/Evaluation).
+
+import ArgumentParser
+import Failures
+import Training
+
+/// Measures a trained model on held-out pairs.
+struct EvaluateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate",
+        abstract: "Precision@1, Recall@5, MRR, nDCG@10 both ways; alignment, uniformity, effective rank.")
+
+    @OptionGroup var source: CheckpointOptions
+    @Option(parsing: .singleValue, help: "A held-out set, NAME=FILE.jsonl or FILE.jsonl. Repeatable; default: the sets of the run's configuration.")
+    var data: [String] = []
+    @Option(help: "Rows encoded at a time.") var chunk = 256
+    @OptionGroup var world: WorldOptions
+    @Flag(help: "Print one JSON object on standard output.") var json = false
+
+    func validate() throws {
+        guard chunk > 0 else { throw ValidationError("--chunk \(chunk) must be at least 1") }
+    }
+
+    func run() throws {
+        let (source, chunk, json) = (source, chunk, json)
+        let sets = data.map { argument in
+            let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+            return parts.count == 2 ? (name: parts[0], path: parts[1]) : (name: argument, path: argument)
+        }
+        try world.run { communicator in
+            let model = try TrainedModel(source.source, communicator: communicator)
+            let chosen = sets.isEmpty ? model.configuration.evaluate.sets.items.map { (name: $0.name, path: $0.path) } : sets
+            guard !chosen.isEmpty else {
+                throw Failure(.usage, "the run's configuration names no evaluation set: give one with --data FILE.jsonl")
+            }
+            var reports: [String: EvaluationReport] = [:]
+            for (name, path) in chosen {
+                let report = try model.evaluate(path, chunk: chunk, communicator: communicator)
+                reports[name] = report
+                if communicator.rank == 0 { tell("\(name): \(report.summary)") }
+            }
+            if json, communicator.rank == 0 { try printJSON(reports) }
+        }
+    }
+}
+
+/// Which model: a run's newest checkpoint, or a checkpoint by path.
+struct CheckpointOptions: ParsableArguments {
+    @Option(help: "A run's folder: its newest valid checkpoint is used.") var run: String?
+    @Option(help: "A checkpoint's folder (…/checkpoints/step-00000600).") var checkpoint: String?
+
+    func validate() throws {
+        guard (run == nil) != (checkpoint == nil) else { throw ValidationError("give exactly one of --run DIR and --checkpoint DIR") }
+    }
+
+    var source: TrainedModel.Source { run.map { .run($0) } ?? .checkpoint(checkpoint ?? "") }
+}

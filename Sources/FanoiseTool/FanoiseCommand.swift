@@ -1,0 +1,41 @@
+// The root of the command line and how errors leave it. Not here: what the commands do.
+
+import ArgumentParser
+import Failures
+import Foundation
+
+/// `fanoise`: trains contrastive encoders on CPU clusters, and offers the parts of that job on anyone's arrays.
+struct FanoiseCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fanoise",
+        abstract: "Contrastive embedding models with feature-adaptive noise, trained on clusters of CPUs.",
+        discussion: """
+            Every command that computes runs alone, under mpirun or srun (rows are sharded over ranks), or with --ranks N as N ranks in
+            one process. Results do not depend on the number of ranks. Tables and progress go to standard error; with --json the last
+            line on standard output is one JSON object.
+
+            Exit codes: 0 done, 64 usage, 65 data, 66 input missing, 70 internal, 73/74 cannot write, 75 stopped early and resumable,
+            78 configuration.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            TrainCommand.self, EvaluateCommand.self, EmbedCommand.self, SearchCommand.self, NoiseCommand.self, LossCommand.self,
+            SpectrumCommand.self, DataCommand.self, DoctorCommand.self,
+        ])
+}
+
+@main
+enum FanoiseTool {
+    static func main() {
+        ProcessSetup.chooseBLASKernels()
+        do {
+            var command = try FanoiseCommand.parseAsRoot()
+            try command.run()
+        } catch let failure as Failure {
+            FileHandle.standardError.write(Data("fanoise: \(failure.message)\n".utf8))
+            exit(failure.exitCode)
+        } catch {
+            FanoiseCommand.exit(withError: error)
+        }
+    }
+}

@@ -1,0 +1,209 @@
+// `fanoise loss`: loss and gradients of anyone's arrays. Not here: the loss (Losses), how rows are sharded (ShardedArray.swift).
+//
+// N: queries · k: targets a query brings · M = k·N: targets · E: embedding width · B: rows of a rank.
+
+public import ArgumentParser
+import ArrayFiles
+import Buffers
+import Collectives
+import Failures
+import Foundation
+public import Losses
+
+extension ContrastiveLossOptions.Kind: ExpressibleByArgument {}
+extension ContrastiveLossOptions.Precision: ExpressibleByArgument {}
+
+struct LossCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "loss",
+        abstract: "Compute a contrastive loss of two arrays, and its gradients.",
+        discussion: """
+            Rows are taken as they are, not normalised. Row i of the queries belongs to row i of the targets; with M = kN targets, row
+            N*j + i is the j-th negative listed for query i, and a negative of every query. Rows with equal ids are never each other's
+            negatives. The loss is the mean over all N queries; rows are sharded over ranks, and the result does not depend on their
+            number.
+            """)
+
+    @Option(help: "Queries (.npy, N x E).") var queries: String
+    @Option(help: "Targets (.npy, M x E, M a multiple of N); the first N are the positives.") var targets: String
+    @Option(help: "Integers (.npy, N of the positives or M of all targets).") var ids: String?
+    @Option(help: "Which loss.") var loss: ContrastiveLossOptions.Kind = .infonce
+    @Option(parsing: .unconditional, help: "Temperature, above 0.") var temperature: Float = 0.07
+    @Option(parsing: .unconditional, help: "Bias of the sigmoid loss.") var bias: Float = 0
+    @Option(help: "Folder for the gradients queries.npy and targets.npy.") var gradients: String?
+    @Option(parsing: .unconditional, help: "Columns of logits held at a time.") var tile: Int?
+    @Option(help: "Number type of the logits; automatic: float64 for small arrays and for large logits.")
+    var precision: ContrastiveLossOptions.Precision = .automatic
+    @OptionGroup var world: WorldOptions
+    @Flag(help: "Print one JSON object on standard output.") var json = false
+
+    func run() throws {
+        guard temperature > 0, temperature.isFinite else {
+            throw Failure(.usage, "--temperature is \(temperature); it must be a number above 0")
+        }
+        guard bias.isFinite else { throw Failure(.usage, "--bias is \(bias); it must be a finite number") }
+        if let tile, tile < 1 { throw Failure(.usage, "--tile is \(tile); it must be 1 column or more") }
+        let job = LossJob(
+            queries: queries, targets: targets, ids: ids, gradients: gradients, temperature: temperature, bias: bias,
+            options: ContrastiveLossOptions(kind: loss, tile: tile, precision: precision))
+        let asJSON = json
+        try world.run { communicator in
+            let summary = try job.run(communicator)
+            guard communicator.rank == 0 else { return }
+            summary.tellPeople()
+            if asJSON { try printJSON(summary) }
+        }
+    }
+}
+
+/// The work of `fanoise loss` on one rank.
+private struct LossJob: Sendable {
+    var queries: String
+    var targets: String
+    var ids: String?
+    var gradients: String?
+    var temperature: Float
+    var bias: Float
+    var options: ContrastiveLossOptions
+
+    /// *Collective.*
+    func run(_ communicator: any Communicator) throws -> LossSummary {
+        let (n, k, width) = try shapes()
+        let queries_BE = try ShardedArray(path: queries, communicator: communicator)
+        let rows = queries_BE.range
+        let targets_KBE = try Self.rows(of: targets, rows, blocks: k, globalRows: n, columns: width)
+        var options = options
+        options.targetsPerQuery = k
+        let result = try ContrastiveLoss(options)(
+            queries: queries_BE.values_BN, targets: targets_KBE, ids: identities(rows, n: n, k: k), rows: rows.count,
+            columns: width, temperature: temperature, bias: bias, communicator: communicator)
+        if let position = result.nonFinite { throw failure(position, n: n, ranks: communicator.size) }
+        if let gradients { try write(result, to: gradients, k: k, queries_BE, communicator) }
+        return LossSummary(result, kind: options.kind, ranks: communicator.size)
+    }
+
+    /// N, k and E.
+    private func shapes() throws -> (n: Int, k: Int, width: Int) {
+        let (q, t) = (try NPYArray.shape(path: queries), try NPYArray.shape(path: targets))
+        for (path, shape) in [(queries, q), (targets, t)] where shape.count != 2 || shape[0] == 0 || shape[1] == 0 {
+            throw Failure(
+                .data, "\(path): expected a two-dimensional array of rows and columns, found one of shape \(shape)")
+        }
+        guard q[1] == t[1] else {
+            throw Failure(.data, "\(targets): expected rows of \(q[1]) columns as in \(queries), found shape \(t)")
+        }
+        guard t[0] % q[0] == 0 else {
+            throw Failure(
+                .data, "\(targets): expected a multiple of the \(q[0]) rows of \(queries), found shape \(t)")
+        }
+        return (q[0], t[0] / q[0], q[1])
+    }
+
+    /// The ids of the rank's rows in every block that has ids.
+    private func identities(_ rows: Range<Int>, n: Int, k: Int) throws -> [Int64]? {
+        guard let ids else { return nil }
+        let (shape, values) = try NPYArray.readIntegers(path: ids)
+        guard shape.count == 1, values.count == n || values.count == k * n else {
+            throw Failure(
+                .data, "\(ids): expected \(k == 1 ? "\(n)" : "\(n) or \(k * n)") integers in one dimension, found shape \(shape)")
+        }
+        return (0..<values.count / n).flatMap { values[n * $0 + rows.lowerBound..<n * $0 + rows.upperBound] }
+    }
+
+    /// Rows `rows` of each of the `blocks` blocks of `globalRows` rows in a file.
+    private static func rows(
+        of path: String, _ rows: Range<Int>, blocks: Int, globalRows: Int, columns: Int
+    ) throws -> Floats {
+        let result = Floats(count: blocks * rows.count * columns)
+        guard !rows.isEmpty else { return result }
+        for block in 0..<blocks {
+            let start = block * globalRows
+            let part = try NPYArray.readRows(path: path, start + rows.lowerBound..<start + rows.upperBound).values
+            result[block * part.count..<(block + 1) * part.count].copy(from: part)
+        }
+        return result
+    }
+
+    /// Both gradients, in the order of the files that were read. *Collective.*
+    private func write(
+        _ result: LossResult, to folder: String, k: Int, _ queries_BE: ShardedArray, _ communicator: any Communicator
+    ) throws {
+        if communicator.rank == 0 {
+            do {
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            } catch {
+                throw Failure(.cannotCreate, "\(folder): the folder for gradients cannot be created; check its parent folder")
+            }
+        }
+        try queries_BE.write(result.dqueries, blocks: 1, to: folder + "/queries.npy", communicator: communicator)
+        try queries_BE.write(result.dtargets, blocks: k, to: folder + "/targets.npy", communicator: communicator)
+    }
+
+    /// A rank's position in the words of the files.
+    private func failure(_ position: LossResult.NonFinite, n: Int, ranks: Int) -> Failure {
+        let rows = ShardedArray.rows(of: position.rank, globalRows: n, ranks: ranks)
+        let row = position.row / rows.count * n + rows.lowerBound + position.row % rows.count
+        switch position.place {
+        case .query: return Failure(.data, "\(queries): row \(row) has an element that is not finite")
+        case .target: return Failure(.data, "\(targets): row \(row) has an element that is not finite")
+        case .loss: return Failure(.data, "\(queries): the loss of row \(row) is not finite; its values are too large")
+        case .queryGradient, .targetGradient:
+            let path = position.place == .queryGradient ? queries : targets
+            return Failure(.data, "\(path): the gradient of row \(row) is not finite; the values are too large")
+        }
+    }
+}
+
+extension ShardedArray {
+    /// Writes a matrix of `blocks` blocks of N rows, of each of which every rank holds its range, in block and row order. *Collective.*
+    func write(_ rows_KBE: Floats, blocks: Int, to path: String, communicator: any Communicator) throws {
+        let size = range.count * columns
+        precondition(rows_KBE.count == blocks * size, "\(blocks) blocks of \(size) in \(rows_KBE.count) elements")
+        let writer = communicator.rank == 0 ? try NPYWriter(path: path, shape: [blocks * globalRows, columns]) : nil
+        for block in 0..<blocks {
+            for owner in 0..<communicator.size {
+                let count = Self.rows(of: owner, globalRows: globalRows, ranks: communicator.size).count * columns
+                let isMine = communicator.rank == owner
+                let values = isMine ? rows_KBE[block * size..<(block + 1) * size] : Floats(count: count)
+                if owner > 0 { try communicator.broadcast(values, root: owner) }
+                try writer?.append(values)
+            }
+        }
+        try writer?.finish()
+        try communicator.barrier()
+    }
+}
+
+/// The JSON object of `fanoise loss`; the keys are a contract.
+private struct LossSummary: Encodable {
+    var loss: Double
+    var temperature_gradient: Double
+    var bias_gradient: Double
+    var precision_at_1: Double
+    /// N.
+    var rows: Int
+    /// M.
+    var columns: Int
+    var kind: String
+    var ranks: Int
+
+    init(_ result: LossResult, kind: ContrastiveLossOptions.Kind, ranks: Int) {
+        loss = result.loss
+        temperature_gradient = result.temperatureGradient
+        bias_gradient = result.biasGradient
+        precision_at_1 = result.precisionAt1
+        rows = result.rows
+        columns = result.columns
+        self.kind = kind.rawValue
+        self.ranks = ranks
+    }
+
+    func tellPeople() {
+        tell(
+            """
+            loss              \(fixed(loss)) (\(kind))
+            Precision@1       \(fixed(precision_at_1))
+            queries, targets  \(rows), \(columns); ranks \(ranks)
+            """)
+    }
+}

@@ -1,0 +1,81 @@
+// Softmax attention of packed sequences, forward and backward. Not here: the projections before and after it (Linear.swift).
+//
+// Shapes: T rows of all sequences, one behind the other; H heads, K head width, D = H·K; qkv_T(3D) = queries, keys, values side by
+// side, heads side by side within each; logSumExp_TH.
+
+public import Buffers
+private import CVectorMath
+
+/// For every sequence s (rows `offsets[s] ..< offsets[s + 1]`) and head:
+///
+/// ```
+/// scores_ij = q_i · k_j / √K        j ≤ i only, if causal
+/// y_i = Σ_j e^(scores_ij − logSumExp_i) v_j,    logSumExp_i = ln Σ_j e^scores_ij
+/// ```
+/// Overwrites `y_TD` and `logSumExp_TH`. Sequences may be empty. 4·Σ S²·D FLOPs (about half if causal); memory O(S·K), never S².
+/// Source: Vaswani et al., arXiv 1706.03762, equation 1; the kept log-sum-exp as in Dao et al., arXiv 2205.14135.
+/// - Precondition: `offsets` begins with 0, never falls, and ends with T.
+public func attentionForward(
+    qkv: Floats, offsets: [Int], heads: Int, width: Int, causal: Bool, into y: Floats, logSumExp: Floats
+) {
+    let (rows, longest) = checkPacking(offsets, heads: heads, width: width)
+    check("qkv", qkv, holds: rows * 3 * width)
+    check("y", y, holds: rows * width)
+    check("logSumExp", logSumExp, holds: rows * heads)
+    withShape(offsets, heads: heads, width: width, longest: longest, causal: causal) { shape in
+        let scratch = Floats(count: fanoise_attention_forward_scratch(shape))
+        withExtendedLifetime(scratch) {
+            fanoise_attention_forward(shape, qkv.base, y.base, logSumExp.base, scratch.base)
+        }
+    }
+}
+
+/// The gradient of `attentionForward` by its input; probabilities P are computed again from `logSumExp`.
+///
+/// ```
+/// dv_j = Σ_i P_ij dy_i        dP_ij = dy_i · v_j        dscores_ij = P_ij (dP_ij − dy_i · y_i)
+/// dq_i = Σ_j dscores_ij k_j / √K                        dk_j = Σ_i dscores_ij q_i / √K
+/// ```
+/// Overwrites `dqkv_T(3D)`, which must not be `qkv`. 10·Σ S²·D FLOPs; memory O(S·(K + 64)).
+public func attentionBackward(
+    dy: Floats, qkv: Floats, y: Floats, logSumExp: Floats, offsets: [Int], heads: Int, width: Int, causal: Bool,
+    into dqkv: Floats
+) {
+    let (rows, longest) = checkPacking(offsets, heads: heads, width: width)
+    check("dy", dy, holds: rows * width)
+    check("qkv", qkv, holds: rows * 3 * width)
+    check("y", y, holds: rows * width)
+    check("logSumExp", logSumExp, holds: rows * heads)
+    check("dqkv", dqkv, holds: rows * 3 * width)
+    withShape(offsets, heads: heads, width: width, longest: longest, causal: causal) { shape in
+        let scratch = Floats(count: fanoise_attention_backward_scratch(shape))
+        withExtendedLifetime(scratch) {
+            fanoise_attention_backward(shape, dy.base, qkv.base, y.base, logSumExp.base, dqkv.base, scratch.base)
+        }
+    }
+}
+
+/// Checks the packing; returns the number of rows and the length of the longest sequence.
+private func checkPacking(_ offsets: [Int], heads: Int, width: Int) -> (rows: Int, longest: Int) {
+    precondition(
+        heads > 0 && width > 0 && width % heads == 0, "width \(width) is not a positive multiple of \(heads) heads")
+    precondition(offsets.first == 0, "offsets begin with \(offsets.first.map(String.init) ?? "nothing"), not 0")
+    var longest = 0
+    for (start, end) in zip(offsets, offsets.dropFirst()) {
+        precondition(start <= end, "offset \(end) follows \(start)")
+        longest = max(longest, end - start)
+    }
+    return (offsets[offsets.count - 1], longest)
+}
+
+private func withShape(
+    _ offsets: [Int], heads: Int, width: Int, longest: Int, causal: Bool, _ body: (fanoise_attention_shape) -> Void
+) {
+    offsets.withUnsafeBufferPointer { pointer in
+        guard let base = pointer.baseAddress else { return }
+        body(
+            fanoise_attention_shape(
+                offsets: base, sequences: offsets.count - 1, heads: heads, head_width: width / heads, longest: longest,
+                causal: causal ? 1 : 0))
+    }
+}

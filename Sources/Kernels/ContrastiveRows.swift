@@ -1,0 +1,46 @@
+// Rows and tiles of logits for contrastive losses. Not here: one row's softmax (RowKernels.swift), the losses (Losses).
+
+private import CVectorMath
+
+/// `maxima_j = max_i tile_ij` of a tile whose rows lie `stride` apart; −∞ without rows. NaN is not promised to be seen.
+public func columnMaxima(
+    of tile: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, into maxima: UnsafeMutablePointer<Float>
+) {
+    precondition(rows >= 0 && columns >= 0 && stride >= columns, "tile \(rows)×\(columns) with row stride \(stride)")
+    fanoise_column_max(tile, stride, rows, columns, maxima)
+}
+
+/// `sums_j = Σ_i e^(tile_ij − references_j)`, in float32: for tiles of some hundred rows. References are finite; logits of −∞ add 0.
+public func columnSumsOfExponentials(
+    _ tile: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, minus references: UnsafePointer<Float>,
+    into sums: UnsafeMutablePointer<Float>
+) {
+    precondition(rows >= 0 && columns >= 0 && stride >= columns, "tile \(rows)×\(columns) with row stride \(stride)")
+    fanoise_column_exp_sums(tile, stride, rows, columns, references, sums)
+}
+
+/// `values_j = scale · (e^(values_j − reference) + e^(values_j − references_j))` in place: the sum of a softmax over the row and one
+/// over each column.
+public func exponentials(
+    _ values: UnsafeMutablePointer<Float>, count: Int, minus reference: Float, andMinus references: UnsafePointer<Float>,
+    scale: Float
+) {
+    precondition(count >= 0, "count \(count) is negative")
+    fanoise_exp_two_way_row(values, count, reference, references, scale)
+}
+
+/// With z = values_j + bias: `values_j = scale · sigmoid(z)` in place; returns `Σ log(1 + e^z)` and `Σ sigmoid(z)`, summed in float64.
+public func sigmoids(
+    _ values: UnsafeMutablePointer<Float>, count: Int, bias: Float, scale: Float
+) -> (loss: Double, sum: Double) {
+    precondition(count >= 0, "count \(count) is negative")
+    var sum = 0.0
+    let loss = fanoise_sigmoid_row(values, count, bias, scale, &sum)
+    return (loss, sum)
+}
+
+/// `Σ a_i b_i`; products and sum in float64.
+public func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Double {
+    precondition(count >= 0, "count \(count) is negative")
+    return fanoise_dot(a, b, count)
+}

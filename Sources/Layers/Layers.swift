@@ -1,1 +1,0 @@
-// Layers: see docs/design.md.

@@ -1,1 +1,0 @@
-// Losses: see docs/design.md.

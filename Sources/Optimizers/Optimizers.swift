@@ -1,1 +1,0 @@
-// Optimizers: see docs/design.md.

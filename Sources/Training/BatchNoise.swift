@@ -1,0 +1,109 @@
+// Where FANoise meets the batch: which tensors, which rows, which spectrum. Not here: the noise itself (FANoise).
+//
+// Shapes: B local rows, N global rows, R local token rows, D model width, E embedding width.
+
+import Autograd
+import Buffers
+import Collectives
+import Encoders
+import FANoise
+
+/// The noise of one run: on the representations before the loss (`position: output`), or on the tokens that enter the first block.
+final class BatchNoise {
+    /// What each side's noise did; nil without noise.
+    typealias Reports = (query: NoiseReport?, target: NoiseReport?)
+
+    private let options: RunConfig.Noise
+    private let communicator: any Communicator
+    /// Both towers' representations, E columns.
+    private let output: NoiseShaper?
+    /// Each tower's tokens, D columns each.
+    private let input: [NoiseShaper]
+
+    init(_ configuration: RunConfig, model: DualEncoder, communicator: any Communicator) throws {
+        options = configuration.noise
+        self.communicator = communicator
+        let shaping = configuration.noise.shaping
+        let seed = configuration.seed
+        guard options.scaling != .none, options.strength > 0 else {
+            (output, input) = (nil, [])
+            return
+        }
+        switch options.position {
+        case .output:
+            output = try NoiseShaper(options: shaping, columns: model.columns, seed: seed, purpose: .outputNoise)
+            input = []
+        case .input:
+            output = nil
+            input = try [model.query, model.target].enumerated().map { side, encoder in
+                try NoiseShaper(options: shaping, columns: encoder.width, seed: seed, purpose: .inputNoise, stream: UInt32(side))
+            }
+        }
+    }
+
+    /// Whether tokens carry noise, so that their rows must be numbered over the global batch.
+    var actsOnTokens: Bool { !input.isEmpty }
+
+    /// The tokens of one side with their noise, [R, D]. *Collective.*
+    /// - Parameters:
+    ///   - side: 0 query, 1 target.
+    ///   - firstRow: global index of the first local token.
+    ///   - globalRows: tokens of the global batch.
+    func perturbedTokens(
+        _ tokens: Floats, side: Int, firstRow: Int, globalRows: Int, step: Int
+    ) throws -> (tokens: Floats, report: NoiseReport) {
+        let shaper = input[side]
+        let (perturbed, report) = try shaper.perturb(
+            tokens, rows: tokens.count / shaper.columns, firstRow: firstRow, globalRows: globalRows, step: step, communicator: communicator)
+        return (perturbed, report)
+    }
+
+    /// What the loss sees, z_BE and w_BE: representations, normalised (`features: unit`), with noise, normalised again
+    /// (`renormalize`). *Collective.*
+    func embeddings(
+        queries x: Tensor, targets y: Tensor, firstRow: Int, globalRows: Int, step: Int, on head: Tape
+    ) throws -> (queries: Tensor, targets: Tensor, reports: Reports) {
+        var sides = [x, y]
+        if options.features == .unit { sides = sides.map { head.normalizeRows($0) } }
+        var reports: Reports = (nil, nil)
+        if let output {
+            let inputs = sides.map { NoiseSide($0.values, rows: $0.rows, firstRow: firstRow, globalRows: globalRows) }
+            let results = try output.perturb(inputs, step: step, communicator: communicator)
+            reports = (results[0].report, results[1].report)
+            sides = zip(sides, results).map { side, result in head.replaceValues(of: side, with: result.perturbed) }
+            if options.renormalize { sides = sides.map { head.normalizeRows($0) } }
+        } else if options.renormalize, options.features == .raw {
+            sides = sides.map { head.normalizeRows($0) }
+        }
+        return (sides[0], sides[1], reports)
+    }
+
+    /// Shapes that outlive a step (`refresh` > 1): part of the training state.
+    var state: [[Doubles]] { (output.map { [$0] } ?? input).map(\.state) }
+
+    func restore(_ state: [[Doubles]]) throws {
+        for (shaper, shapes) in zip(output.map { [$0] } ?? input, state) { try shaper.restore(shapes) }
+    }
+}
+
+extension RunConfig.Noise {
+    /// The same in FANoise's own terms.
+    var shaping: NoiseOptions {
+        NoiseOptions(
+            scaling: scaling, strength: Float(strength), power: power, energy: energy, center: center, solver: solver, refresh: refresh,
+            schedule: schedule.course, scope: scope, spectrum: spectrum)
+    }
+
+    /// Whether embeddings are unit vectors at the loss, and so in evaluation.
+    var normalizesEmbeddings: Bool { features == .unit || renormalize }
+}
+
+extension RunConfig.NoiseSchedule {
+    fileprivate var course: NoiseOptions.Schedule {
+        switch kind {
+        case .constant: .constant
+        case .warmup: .warmup(steps: steps ?? 1)
+        case .decay: .decay(from: 0, to: steps ?? 1)
+        }
+    }
+}

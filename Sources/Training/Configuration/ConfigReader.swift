@@ -1,0 +1,136 @@
+// Fills sections from a tree, strictly: an unknown key, a wrong type or a value out of range is an error with its place. All of
+// them are reported at once. Not here: the keys (RunConfig.swift), YAML itself (ConfigTree.swift).
+
+import Failures
+
+/// The visitor that reads one mapping.
+struct ConfigReader: ConfigVisitor {
+    struct Problem {
+        let key: String
+        let text: String
+    }
+
+    private let entries: [ConfigTree.Entry]
+    private let place: ConfigPlace
+    /// Dotted path of this mapping with a final dot; empty at the top.
+    private let prefix: String
+    /// Every key of the configuration, for a key that was written in the wrong section.
+    private let knownPaths: [String]
+    private var names: [String] = []
+    private(set) var problems: [Problem] = []
+
+    /// - Parameter tree: a mapping; anything else was reported by the caller.
+    init(_ tree: ConfigTree, prefix: String = "", knownPaths: [String]) {
+        if case .mapping(let entries) = tree.content { self.entries = entries } else { entries = [] }
+        place = tree.place
+        self.prefix = prefix
+        self.knownPaths = knownPaths
+    }
+
+    /// The whole configuration, or `Failure(.configuration)` with one line for each problem.
+    static func read<Section: ConfigSection>(_ tree: ConfigTree, knownPaths: [String]) throws -> Section {
+        var section = Section()
+        var reader = ConfigReader(tree, knownPaths: knownPaths)
+        section.visit(&reader)
+        reader.reportUnknownKeys()
+        guard reader.problems.isEmpty else {
+            throw Failure(.configuration, reader.problems.map(\.text).joined(separator: "\n"))
+        }
+        return section
+    }
+
+    private func entry(_ name: String) -> ConfigTree.Entry? { entries.first { $0.key == name } }
+
+    private mutating func report(_ key: String, at place: ConfigPlace, _ text: String) {
+        problems.append(Problem(key: prefix + key, text: "\(place): \(text)"))
+    }
+
+    /// The node of a key, or nil when there is nothing to read: absent, or written where it has no meaning.
+    private mutating func find(_ note: KeyNote) -> ConfigTree? {
+        names.append(note.name)
+        guard let entry = entry(note.name) else {
+            if note.required { report(note.name, at: place, "key '\(prefix)\(note.name)' is missing: \(note.meaning)") }
+            return nil
+        }
+        guard note.applicability.holds else {
+            if !entry.value.isNull {
+                report(
+                    note.name, at: entry.place, "\(prefix)\(note.name) applies only when \(note.applicability.words)")
+            }
+            return nil
+        }
+        return entry.value
+    }
+
+    mutating func visitValue<Value: ConfigValue>(_ note: KeyNote, _ value: inout Value, _ allowed: Allowed<Value>) {
+        guard let tree = find(note) else { return }
+        if let found = Value(tree), allowed.contains(found) {
+            value = found
+        } else {
+            let expected = Value.typeName(allowed.words)
+            report(note.name, at: tree.place, "\(prefix)\(note.name): found \(tree.summary), expected \(expected)")
+        }
+    }
+
+    mutating func visitSection<Section: ConfigSection>(_ note: KeyNote, _ section: inout Section) {
+        // An absent section is an empty one: it may have required keys.
+        var tree = find(note) ?? ConfigTree(content: .mapping([]), place: place)
+        guard note.applicability.holds else { return }
+        switch tree.content {
+        case .mapping: break
+        case .scalar where !tree.isNull:
+            guard let key = Section.shorthandKey else { fallthrough }
+            tree.content = .mapping([ConfigTree.Entry(key: key, place: tree.place, value: tree)])
+        case .scalar, .sequence:
+            report(note.name, at: tree.place, "\(prefix)\(note.name): found \(tree.summary), expected a mapping")
+            return
+        }
+        var reader = ConfigReader(tree, prefix: prefix + note.name + ".", knownPaths: knownPaths)
+        section.visit(&reader)
+        reader.reportUnknownKeys()
+        problems += reader.problems
+    }
+
+    /// Checked only where the values themselves are valid, so that one mistake is reported once.
+    mutating func require(_ holds: Bool, at key: String, _ expectation: @autoclosure () -> String) {
+        guard !holds, problems.isEmpty else { return }
+        report(key, at: entry(key)?.value.place ?? place, "\(prefix)\(key): \(expectation())")
+    }
+
+    /// To be called once all keys are named. A wrong `kind` makes the keys that depend on it unknowable: they are not reported.
+    private mutating func reportUnknownKeys() {
+        guard !problems.contains(where: { $0.key == prefix + "kind" }) else { return }
+        for entry in entries where !names.contains(entry.key) {
+            var text = "unknown key '\(prefix)\(entry.key)'"
+            let elsewhere = knownPaths.filter { $0.hasSuffix("." + entry.key) || $0 == entry.key }
+            if let near = ConfigReader.nearest(to: entry.key, among: names) {
+                text += "; did you mean '\(prefix)\(near)'?"
+            } else if let path = elsewhere.first {
+                text += "; did you mean '\(path)'?"
+            }
+            report(entry.key, at: entry.place, text + " Valid keys here: \(names.joined(separator: ", "))")
+        }
+    }
+
+    /// The closest name, if it is close enough to be what was meant: at most a third of the letters wrong, or two.
+    static func nearest(to name: String, among names: [String]) -> String? {
+        let candidates = names.map { ($0, editDistance(name, $0)) }.filter {
+            $0.1 <= max(2, name.count / 3) && $0.1 < name.count
+        }
+        return candidates.min { $0.1 < $1.1 }?.0
+    }
+
+    /// Insertions, deletions, substitutions and swaps of neighbours that turn one word into the other (optimal string alignment).
+    static func editDistance(_ a: String, _ b: String) -> Int {
+        let (a, b) = (Array(a.unicodeScalars), Array(b.unicodeScalars))
+        var distance = (0...a.count).map { i in (0...b.count).map { j in i == 0 ? j : j == 0 ? i : 0 } }
+        for i in a.indices {
+            for j in b.indices {
+                var least = min(distance[i][j + 1] + 1, distance[i + 1][j] + 1, distance[i][j] + (a[i] == b[j] ? 0 : 1))
+                if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { least = min(least, distance[i - 1][j - 1] + 1) }
+                distance[i + 1][j + 1] = least
+            }
+        }
+        return distance[a.count][b.count]
+    }
+}

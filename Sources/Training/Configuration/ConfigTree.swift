@@ -1,0 +1,170 @@
+// YAML as a tree whose every node knows where it was written. Not here: which keys exist and what they mean (RunConfig.swift).
+
+import Failures
+import Foundation
+import Yams
+
+/// Where a value was written: what an error message points at.
+enum ConfigPlace: Sendable, Equatable, CustomStringConvertible {
+    case file(String, line: Int)
+    /// The text of one `--set`.
+    case option(String)
+
+    var description: String {
+        switch self {
+        case .file(let path, let line): "\(path):\(line)"
+        case .option(let text): "--set \(text)"
+        }
+    }
+}
+
+/// A YAML document after aliases are resolved, with places instead of marks.
+struct ConfigTree: Sendable {
+    struct Entry: Sendable {
+        let key: String
+        let place: ConfigPlace
+        var value: ConfigTree
+    }
+
+    enum Content: Sendable {
+        /// `plain` is false for quoted and block text, which is never a number, a boolean or null.
+        case scalar(String, plain: Bool)
+        case sequence([ConfigTree])
+        case mapping([Entry])
+    }
+
+    var content: Content
+    var place: ConfigPlace
+
+    /// `null`, `~` or nothing.
+    var isNull: Bool {
+        if case .scalar(let text, plain: true) = content { return ["", "~", "null", "Null", "NULL"].contains(text) }
+        return false
+    }
+
+    /// What a message shows as found: the scalar itself, or what kind of node it is.
+    var summary: String {
+        switch content {
+        case .scalar(let text, let plain): isNull ? "null" : plain ? text : "\"\(text)\""
+        case .sequence(let elements): "a sequence of \(elements.count)"
+        case .mapping(let entries): "a mapping of \(entries.count) keys"
+        }
+    }
+
+    /// Parses the text of a configuration file. An empty document is an empty mapping.
+    /// - Throws: `Failure(.configuration)` with the line of a syntax error, a duplicate key or a key that is not text.
+    static func parse(_ text: String, file: String) throws -> ConfigTree {
+        let root: Node?
+        do {
+            root = try Yams.compose(yaml: text)
+        } catch let error as YamlError {
+            throw Failure(.configuration, sentence(for: error, at: file))
+        }
+        guard let root else { return ConfigTree(content: .mapping([]), place: .file(file, line: 1)) }
+        let tree = try ConfigTree(root) { .file(file, line: $0) }
+        if tree.isNull { return ConfigTree(content: .mapping([]), place: tree.place) }
+        guard case .mapping = tree.content else {
+            throw Failure(.configuration, "\(tree.place): found \(tree.summary), expected a mapping of keys to values")
+        }
+        return tree
+    }
+
+    /// Parses the value of a `--set`: a scalar, or a sequence or mapping in flow form.
+    static func parseOption(_ text: String, of option: String) throws -> ConfigTree {
+        do {
+            guard let node = try Yams.compose(yaml: text) else {
+                return ConfigTree(content: .scalar("", plain: true), place: .option(option))
+            }
+            return try ConfigTree(node) { _ in .option(option) }
+        } catch let error as YamlError {
+            throw Failure(.configuration, "--set \(option): the value is not YAML: \(problem(of: error).text)")
+        }
+    }
+
+    init(content: Content, place: ConfigPlace) {
+        self.content = content
+        self.place = place
+    }
+
+    private init(_ node: Node, place: (Int) -> ConfigPlace) throws {
+        self.place = place(node.mark?.line ?? 1)
+        switch node {
+        case .scalar(let scalar):
+            content = .scalar(scalar.string, plain: scalar.style == .plain || scalar.style == .any)
+        case .sequence(let sequence):
+            content = .sequence(try sequence.map { try ConfigTree($0, place: place) })
+        case .mapping(let mapping):
+            let entries = try mapping.map { key, value in
+                let keyPlace = place(key.mark?.line ?? 1)
+                guard let name = key.scalar?.string else {
+                    throw Failure(.configuration, "\(keyPlace): a key must be plain text")
+                }
+                return Entry(key: name, place: keyPlace, value: try ConfigTree(value, place: place))
+            }
+            // A key may be repeated in another form (a and "a"), which the parser takes for two.
+            var seen: Set<String> = []
+            for entry in entries where !seen.insert(entry.key).inserted {
+                throw Failure(.configuration, "\(entry.place): key '\(entry.key)' appears twice in one mapping")
+            }
+            content = .mapping(entries)
+        case .alias:
+            throw Failure(.configuration, "\(self.place): an alias to nothing")
+        }
+    }
+
+    /// Lays `value` over the tree at a dotted path, creating mappings on the way.
+    ///
+    /// A scalar on the way that stands for a mapping's `kind` (`schedule: constant`) becomes that mapping.
+    mutating func set(_ path: ArraySlice<String>, to value: ConfigTree) {
+        guard let key = path.first else {
+            self = value
+            return
+        }
+        var entries: [Entry] = []
+        switch content {
+        case .mapping(let present): entries = present
+        case .scalar where !isNull: entries = [Entry(key: "kind", place: place, value: self)]
+        case .scalar, .sequence: break
+        }
+        if let index = entries.firstIndex(where: { $0.key == key }) {
+            entries[index].value.set(path.dropFirst(), to: value)
+        } else {
+            var child = ConfigTree(content: .scalar("", plain: true), place: value.place)
+            child.set(path.dropFirst(), to: value)
+            entries.append(Entry(key: key, place: value.place, value: child))
+        }
+        content = .mapping(entries)
+    }
+
+    /// Applies one `--set` argument, `a.b=value`.
+    mutating func apply(option: String) throws {
+        guard let equals = option.firstIndex(of: "="), equals != option.startIndex else {
+            throw Failure(
+                .configuration, "--set \(option): expected key=value, for example --set optimizer.learning_rate=3e-4")
+        }
+        let path = option[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard !path.contains("") else {
+            throw Failure(.configuration, "--set \(option): the key has an empty part between dots")
+        }
+        set(path[...], to: try ConfigTree.parseOption(String(option[option.index(after: equals)...]), of: option))
+    }
+
+    private static func sentence(for error: YamlError, at file: String) -> String {
+        let (line, text) = problem(of: error)
+        return "\(file):\(line): \(text)"
+    }
+
+    /// The line, from 1, and the words of a parser's error.
+    private static func problem(of error: YamlError) -> (line: Int, text: String) {
+        switch error {
+        case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            (mark.line, "YAML syntax: \(context.map { $0.text + ", " } ?? "")\(problem) (column \(mark.column))")
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            (context.mark.line, "key '\(duplicates.joined(separator: "', '"))' appears twice in one mapping")
+        case .reader(let problem, let offset, _, let yaml):
+            (yaml.utf8.prefix(offset ?? 0).count { $0 == UInt8(ascii: "\n") } + 1, "YAML syntax: \(problem)")
+        default: (1, "YAML: \(error)")
+        }
+    }
+}

@@ -1,0 +1,149 @@
+// What is made from the stated keys besides reading them: the resolved YAML, the list of differences, the documentation.
+// Not here: reading (ConfigReader.swift).
+
+/// One stated key with its present value, or the head of a section.
+struct ConfigRow {
+    let path: [String]
+    /// Nil for the head of a section.
+    let yaml: String?
+    let type: String
+    let note: KeyNote
+}
+
+/// The visitor that lists all keys in their stated order.
+struct ConfigLister: ConfigVisitor {
+    /// Whether keys that have no meaning under the present values are listed too.
+    let includesInapplicable: Bool
+    private(set) var rows: [ConfigRow] = []
+    private var path: [String] = []
+
+    static func rows<Section: ConfigSection>(of section: Section, includesInapplicable: Bool = false) -> [ConfigRow] {
+        var copy = section
+        var lister = ConfigLister(includesInapplicable: includesInapplicable)
+        copy.visit(&lister)
+        return lister.rows
+    }
+
+    private init(includesInapplicable: Bool) { self.includesInapplicable = includesInapplicable }
+
+    mutating func visitValue<Value: ConfigValue>(_ note: KeyNote, _ value: inout Value, _ allowed: Allowed<Value>) {
+        guard note.applicability.holds || includesInapplicable else { return }
+        rows.append(
+            ConfigRow(path: path + [note.name], yaml: value.yaml, type: Value.typeName(allowed.words), note: note))
+    }
+
+    mutating func visitSection<Section: ConfigSection>(_ note: KeyNote, _ section: inout Section) {
+        guard note.applicability.holds || includesInapplicable else { return }
+        path.append(note.name)
+        rows.append(ConfigRow(path: path, yaml: nil, type: "mapping", note: note))
+        section.visit(&self)
+        path.removeLast()
+    }
+
+    mutating func require(_ holds: Bool, at key: String, _ expectation: @autoclosure () -> String) {}
+}
+
+extension RunConfig {
+    /// The complete configuration as YAML that reads back as the same value: what a run keeps as `config.yaml`.
+    public var yaml: String {
+        ConfigLister.rows(of: self).map { row in
+            let indent = String(repeating: "  ", count: row.path.count - 1)
+            return "\(indent)\(row.note.name):\(row.yaml.map { " " + $0 } ?? "")\n"
+        }.joined()
+    }
+
+    /// Every key, dotted, in order; also those that only other values of a `kind` give a meaning.
+    static var allPaths: [String] {
+        ConfigLister.rows(of: RunConfig(), includesInapplicable: true).map { $0.path.joined(separator: ".") }
+    }
+
+    /// One key with two values.
+    public struct Difference: Sendable, Equatable {
+        public let key: String
+        /// The values as YAML; nil where the configuration has no such key.
+        public let old: String?
+        public let new: String?
+        public let effect: KeyEffect
+    }
+
+    /// The keys whose values differ from those of `old`, in stated order, then the keys that only `old` has.
+    public func differences(from old: RunConfig) -> [Difference] {
+        func values(_ config: RunConfig) -> [(key: String, yaml: String, effect: KeyEffect)] {
+            ConfigLister.rows(of: config).compactMap { row in
+                row.yaml.map { (row.path.joined(separator: "."), $0, row.note.effect) }
+            }
+        }
+        let (before, after) = (values(old), values(self))
+        let oldByKey = Dictionary(uniqueKeysWithValues: before.map { ($0.key, $0) })
+        let newKeys = Set(after.map(\.key))
+        let changed = after.compactMap { row -> Difference? in
+            let previous = oldByKey[row.key]
+            guard previous?.yaml != row.yaml else { return nil }
+            // A key is harmless only if both configurations take it to be: `steps` depends on the schedule.
+            let effect: KeyEffect =
+                row.effect == .bookkeeping && previous?.effect != .trajectory ? .bookkeeping : .trajectory
+            return Difference(key: row.key, old: previous?.yaml, new: row.yaml, effect: effect)
+        }
+        let removed = before.filter { !newKeys.contains($0.key) }
+        return changed + removed.map { Difference(key: $0.key, old: $0.yaml, new: nil, effect: $0.effect) }
+    }
+
+    /// The heads of sections with the keys directly under each; the top level first, with an empty head.
+    private static var documentedSections: [(head: ConfigRow?, keys: [ConfigRow])] {
+        let rows = ConfigLister.rows(of: RunConfig(), includesInapplicable: true)
+        let heads: [ConfigRow?] = [nil] + rows.filter { $0.yaml == nil }
+        return heads.map { head in
+            (head, rows.filter { $0.yaml != nil && $0.path.dropLast() == (head?.path ?? [])[...] })
+        }
+    }
+
+    /// The text of `fanoise train --help-config`: every key with type, default and meaning.
+    public static var helpText: String {
+        documentedSections.map { head, keys in
+            let title = head.map { "\n\($0.path.joined(separator: ".")): \($0.note.meaning)\n" } ?? ""
+            let lines = keys.map { row in
+                "  \(row.path.joined(separator: "."))  (\(row.type); \(defaultWords(row)))\n      \(meaning(row))\n"
+            }
+            return title + lines.joined()
+        }.joined()
+    }
+
+    /// The text of `docs/configuration.md`.
+    public static var documentation: String {
+        let introduction = """
+            # Configuration
+
+            <!-- Generated from the keys that the program reads; a test compares. To write it anew:
+                 FANOISE_WRITE_DOCUMENTATION=1 swift test --filter documentationIsThatOfTheKeys -->
+
+            A run is described by one YAML file. Every key can also be given on the command line:
+            `--set optimizer.learning_rate=3e-4`, `--set 'noise={scaling: uniform, strength: 0.2}'`. Keys that do not exist are
+            errors. Paths are relative to the working directory. The folder of a run keeps the complete configuration, defaults
+            included, as `config.yaml`.
+
+            *On resuming*, keys marked ○ may change freely: they alter speed, files and messages only. Changing any other key gives
+            another run. `steps` and `epochs` may change where the learning rate's schedule is constant.
+
+            """
+        let sections = documentedSections.map { head, keys in
+            let title = head.map { "\n## \($0.path.joined(separator: "."))\n\n\($0.note.meaning)\n" } ?? ""
+            guard !keys.isEmpty else { return title }
+            let lines = keys.map { row in
+                let mark = row.note.effect == .bookkeeping ? "○" : ""
+                let key = row.path.joined(separator: ".")
+                return "| `\(key)` | \(row.type) | \(defaultWords(row, quote: "`")) | \(mark) | \(meaning(row)) |\n"
+            }
+            return title + "\n| key | type | default | | meaning |\n|---|---|---|---|---|\n" + lines.joined()
+        }
+        return introduction + sections.joined()
+    }
+
+    private static func meaning(_ row: ConfigRow) -> String {
+        row.note.applicability.words.isEmpty
+            ? row.note.meaning : "\(row.note.meaning) Only when \(row.note.applicability.words)."
+    }
+
+    private static func defaultWords(_ row: ConfigRow, quote: String = "") -> String {
+        row.note.required ? "required" : (quote.isEmpty ? "default " : "") + quote + (row.yaml ?? "") + quote
+    }
+}

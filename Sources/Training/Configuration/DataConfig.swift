@@ -1,0 +1,126 @@
+// Keys of the sections `data` and `batch`. Not here: reading the data (Datasets).
+
+public import Datasets
+
+extension LastBatch: ConfigChoice {}
+extension ColumnKind: ConfigChoice {}
+
+extension RunConfig {
+    /// What one side of a pair is read from.
+    public struct SideSource: Sendable, Equatable {
+        /// Field of a row of the data file.
+        public var column: String
+        public var kind: ColumnKind
+
+        public init(column: String, kind: ColumnKind) {
+            self.column = column
+            self.kind = kind
+        }
+    }
+
+    public enum ErrorPolicy: String, ConfigChoice, Sendable { case fail, skip }
+
+    public struct Captions: Sendable, Equatable {
+        public var nameProbability = 0.9
+        public init() {}
+    }
+
+    public struct Augment: Sendable, Equatable {
+        /// Pixels by which a picture is moved at most, each way.
+        public var shift = 1
+        public var flip = false
+        public var zoom = 0.0
+        public var rotate = 0.0
+        public var colour = 0.0
+        public var grey = 0.0
+        public init() {}
+    }
+
+    public struct Data: Sendable, Equatable {
+        public var train = ""
+        public var query = SideSource(column: "image", kind: .picture)
+        public var target = SideSource(column: "text", kind: .text)
+        public var captions = Captions()
+        public var augment = Augment()
+        public var onError = ErrorPolicy.fail
+        /// Share of rows.
+        public var maxSkipped = 0.01
+        public var cache = ByteCount(bytes: 512 << 20)
+        /// Batches.
+        public var prefetch = 2
+        public var distinctIDs = true
+        public init() {}
+    }
+
+    /// What becomes of the rows at the end of an epoch that do not fill a batch.
+    public struct Batch: Sendable, Equatable {
+        /// Rows of all ranks together, N.
+        public var global = 128
+        /// Rows that one rank encodes at a time; nil for all.
+        public var cacheChunk: Int?
+        public var last = LastBatch.mask
+        public init() {}
+    }
+}
+
+extension RunConfig.SideSource: ConfigSection {
+    init() { self.init(column: "text", kind: .text) }
+
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value("column", &column, "Field of a row of the data file that holds this side.")
+        keys.value("kind", &kind, "picture: the field is the path of an image file; text: the field is the text.")
+    }
+}
+
+extension RunConfig.Captions: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value(
+            "name_probability", &nameProbability, allowed: .within(0...1),
+            "Probability that the caption of a row in one epoch is its name; else it is made of its keywords, where it has any."
+        )
+    }
+}
+
+extension RunConfig.Augment: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value("shift", &shift, allowed: .atLeast(0), "Pixels by which a picture is moved at most, each way.")
+        keys.value("flip", &flip, "Whether half of the pictures are mirrored left to right.")
+        keys.value("zoom", &zoom, allowed: .within(0..<1), "Pictures are resized by 1 − zoom … 1 + zoom about their centre.")
+        keys.value("rotate", &rotate, allowed: .within(0...180), "Degrees by which a picture is turned at most, each way.")
+        keys.value("colour", &colour, allowed: .within(0..<1), "The ink of each colour channel is multiplied by 1 − colour … 1 + colour.")
+        keys.value("grey", &grey, allowed: .within(0...1), "Probability that a picture loses its colours.")
+    }
+}
+
+extension RunConfig.Data: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value("train", &train, required: true, "The training data: JSONL, CSV, TSV or WebDataset tar.")
+        keys.section("query", &query, "Where queries come from.")
+        keys.section("target", &target, "Where targets come from.")
+        keys.section("captions", &captions, "Choice among several captions of one row.")
+        keys.section("augment", &augment, "Random changes of training pictures.")
+        keys.value(
+            "on_error", &onError, "fail: a row that cannot be read ends the run; skip: it is left out and counted.")
+        keys.value(
+            "max_skipped", &maxSkipped, allowed: .within(0...1), onlyWhen: .when(onError == .skip, "on_error is skip"),
+            "Share of rows above which skipping ends the run.")
+        keys.value(
+            "cache", &cache, allowed: .atLeast(ByteCount(bytes: 0)), effect: .bookkeeping,
+            "Memory of one rank for decoded pictures.")
+        keys.value(
+            "prefetch", &prefetch, allowed: .atLeast(0), effect: .bookkeeping,
+            "Batches prepared ahead; 0 prepares them in the step.")
+        keys.value("distinct_ids", &distinctIDs, "Whether rows with equal ids are kept out of one batch.")
+    }
+}
+
+extension RunConfig.Batch: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value("global", &global, allowed: .atLeast(1), "Rows of all ranks together in one update.")
+        keys.value(
+            "cache_chunk", &cacheChunk, allowed: .optional(.atLeast(1)), effect: .bookkeeping,
+            "Rows that a rank encodes at a time (gradient caching): less memory, one more forward pass. null encodes all at once."
+        )
+        keys.value("last", &last, "mask: an epoch's last, short batch is used as it is; drop: it is left out.")
+    }
+}

@@ -1,0 +1,140 @@
+// Keys of the sections `loss` and `optimizer`. Not here: losses (Losses), updates and schedules (Optimizers).
+
+public import Losses
+
+extension ContrastiveLossOptions.Kind: ConfigChoice {}
+
+extension RunConfig {
+    public struct Temperature: Sendable, Equatable {
+        public var initial = 0.07
+        public var learned = true
+        public var minimum = 0.01
+        public var maximum = 1.0
+        public init() {}
+    }
+
+    public struct Bias: Sendable, Equatable {
+        public var initial = -10.0
+        public var learned = true
+        public init() {}
+    }
+
+    public struct Loss: Sendable, Equatable {
+        public var kind = ContrastiveLossOptions.Kind.symmetric
+        public var temperature = Temperature()
+        /// Of the sigmoid loss only.
+        public var bias = Bias()
+        /// Columns of the logits held at a time.
+        public var tile = Automatic<Int>.automatic
+        public init() {}
+    }
+
+    public enum OptimizerKind: String, ConfigChoice, Sendable { case adamw }
+    public enum ScheduleKind: String, ConfigChoice, Sendable { case constant, linear, cosine }
+
+    public struct Schedule: Sendable, Equatable {
+        public var kind = ScheduleKind.cosine
+        /// Steps.
+        public var warmup = 0
+        /// The last learning rate as a share of the highest.
+        public var floor = 0.0
+        public init() {}
+    }
+
+    /// β₁ and β₂.
+    public struct Betas: Sendable, Equatable, ConfigValue {
+        public var first: Double
+        public var second: Double
+
+        public init(first: Double, second: Double) {
+            self.first = first
+            self.second = second
+        }
+    }
+
+    public struct Optimizer: Sendable, Equatable {
+        public var kind = OptimizerKind.adamw
+        public var learningRate = 1e-3
+        public var betas = Betas(first: 0.9, second: 0.98)
+        public var epsilon = 1e-6
+        public var weightDecay = 0.1
+        /// Norm; nil for none.
+        public var clip: Double? = 1
+        public var schedule = Schedule()
+        public init() {}
+    }
+}
+
+extension RunConfig.Betas {
+    static var typeName: String { "[β₁, β₂], each from 0 to below 1" }
+
+    init?(_ tree: ConfigTree) {
+        guard case .sequence(let elements) = tree.content, elements.count == 2, let first = Double(elements[0]),
+            let second = Double(elements[1]), (0..<1).contains(first), (0..<1).contains(second)
+        else { return nil }
+        self.init(first: first, second: second)
+    }
+
+    var yaml: String { "[\(first.yaml), \(second.yaml)]" }
+}
+
+extension RunConfig.Temperature: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value(
+            "initial", &initial, allowed: .above(0), "τ at the first step: logits are similarities divided by it.")
+        keys.value("learned", &learned, "Whether τ is trained with the model.")
+        keys.value("minimum", &minimum, allowed: .above(0), "Least τ.")
+        keys.value("maximum", &maximum, allowed: .above(0), "Greatest τ.")
+        keys.require(
+            minimum <= initial && initial <= maximum, at: "initial",
+            "initial \(initial) is outside minimum \(minimum) … maximum \(maximum)")
+    }
+}
+
+extension RunConfig.Bias: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value("initial", &initial, "The bias added to the logits at the first step.")
+        keys.value("learned", &learned, "Whether the bias is trained with the model.")
+    }
+}
+
+extension RunConfig.Loss: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value(
+            "kind", &kind,
+            "infonce: query to target; symmetric: the mean of both directions; sigmoid: every pair by itself.")
+        keys.section("temperature", &temperature, "The temperature τ of the logits.")
+        keys.section(
+            "bias", &bias, onlyWhen: .when(kind == .sigmoid, "loss.kind is sigmoid"),
+            "The bias of the sigmoid loss; only with kind sigmoid.")
+        keys.value(
+            "tile", &tile, allowed: .automatic(.atLeast(1)), effect: .bookkeeping,
+            "Columns of the logits computed at a time: memory is local batch × tile.")
+    }
+}
+
+extension RunConfig.Schedule: ConfigSection {
+    static var shorthandKey: String? { "kind" }
+
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value("kind", &kind, "After the warm-up: constant, or falling to the floor along a line or half a cosine.")
+        keys.value("warmup", &warmup, allowed: .atLeast(0), "Steps in which the learning rate rises to its highest.")
+        keys.value("floor", &floor, allowed: .within(0...1), "Last learning rate as a share of the highest.")
+    }
+}
+
+extension RunConfig.Optimizer: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value("kind", &kind, "The rule of the update.")
+        keys.value("learning_rate", &learningRate, allowed: .above(0), "Highest learning rate.")
+        keys.value("betas", &betas, "How much of the first and second moment a step keeps.")
+        keys.value("epsilon", &epsilon, allowed: .above(0), "Added to the root of the second moment.")
+        keys.value(
+            "weight_decay", &weightDecay, allowed: .atLeast(0),
+            "Decoupled decay of matrices and embeddings; never of biases, norms, temperature.")
+        keys.value(
+            "clip", &clip, allowed: .optional(.above(0)),
+            "Norm to which a larger gradient is scaled down; null for none.")
+        keys.section("schedule", &schedule, "The learning rate's course over training; a word alone is its kind.")
+    }
+}

@@ -1,0 +1,129 @@
+// The configuration of a run: the top-level keys, and reading it from YAML. Not here: the sections' keys (files named after them),
+// the strict reader (ConfigReader.swift), what is derived from the keys (ConfigWriter.swift).
+
+import Failures
+import Foundation
+
+/// Everything that decides a run. A value of this type that was read is complete and consistent.
+public struct RunConfig: Sendable, Equatable {
+    /// How long to train.
+    public enum Duration: Sendable, Equatable {
+        case steps(Int)
+        case epochs(Int)
+    }
+
+    public var name = ""
+    public var output = "runs"
+    public var seed: UInt64 = 42
+    private var steps: Int?
+    private var epochs: Int?
+    /// Threads of one rank.
+    public var threads = Automatic<Int>.automatic
+    public var model = Model()
+    public var data = Data()
+    public var batch = Batch()
+    public var noise = Noise()
+    public var loss = Loss()
+    public var optimizer = Optimizer()
+    public var evaluate = Evaluate()
+    public var checkpoint = Checkpoint()
+    public var log = Log()
+
+    /// Defaults; `name`, `data.train` and the duration have none and must be set.
+    public init() {}
+
+    /// Exactly one of steps and epochs.
+    public var duration: Duration {
+        get {
+            precondition(
+                (steps == nil) != (epochs == nil),
+                "duration of a configuration with steps \(steps as Any), epochs \(epochs as Any)")
+            return steps.map { .steps($0) } ?? .epochs(epochs ?? 0)
+        }
+        set {
+            switch newValue {
+            case .steps(let count): (steps, epochs) = (count, nil)
+            case .epochs(let count): (steps, epochs) = (nil, count)
+            }
+        }
+    }
+
+    /// The run's folder, `output/name`.
+    public var folder: String { output.hasSuffix("/") ? output + name : "\(output)/\(name)" }
+
+    /// Reads a configuration file and lays `--set` options over it, later ones over earlier ones.
+    /// - Parameter options: the arguments of `--set`, each `a.b=value`.
+    /// - Throws: `Failure(.inputMissing)` when the file cannot be opened; `Failure(.configuration)` with one line for each mistake,
+    ///   each with file and line (or the option), key, what was found and what was expected.
+    public static func load(_ path: String, options: [String] = []) throws -> RunConfig {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw Failure(.inputMissing, "configuration file \(path) cannot be read; see configs/ for examples")
+        }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw Failure(.configuration, "\(path): the file is not UTF-8 text")
+        }
+        return try parse(text, file: path, options: options)
+    }
+
+    /// Reads a configuration from text.
+    /// - Parameter file: the name that messages show.
+    public static func parse(_ text: String, file: String, options: [String] = []) throws -> RunConfig {
+        var tree = try ConfigTree.parse(text, file: file)
+        for option in options { try tree.apply(option: option) }
+        return try ConfigReader.read(tree, knownPaths: allPaths)
+    }
+}
+
+extension RunConfig: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        // The learning rate's course depends on the number of steps, unless it is constant.
+        let durationEffect: KeyEffect = optimizer.schedule.kind == .constant ? .bookkeeping : .trajectory
+        let folderName = Allowed<String>(words: "without '/' and not starting with '.'") {
+            !$0.isEmpty && !$0.contains("/") && $0.first != "."
+        }
+        keys.value(
+            "name", &name, allowed: folderName, required: true, effect: .bookkeeping,
+            "Name of the run; its folder is OUTPUT/NAME.")
+        keys.value("output", &output, effect: .bookkeeping, "Folder that holds the folders of runs.")
+        keys.value("seed", &seed, "Key of all randomness: weights, order, augmentation, dropout, noise.")
+        keys.value(
+            "steps", &steps, allowed: .optional(.atLeast(1)), effect: durationEffect,
+            "Updates to make. Exactly one of steps and epochs is given.")
+        keys.value(
+            "epochs", &epochs, allowed: .optional(.atLeast(1)), effect: durationEffect,
+            "Passes over the training data to make, instead of steps.")
+        keys.require(
+            steps == nil || epochs == nil, at: "epochs", "steps and epochs exclude each other; set one of them to null")
+        keys.require(
+            steps != nil || epochs != nil, at: "steps",
+            "neither steps nor epochs is given; one of them says how long to train")
+        keys.value(
+            "threads", &threads, allowed: .automatic(.atLeast(1)), effect: .bookkeeping,
+            "Threads of one rank; auto divides the machine's cores among its ranks.")
+        keys.section("model", &model, "The two encoders. Query and target are the two sides of a pair.")
+        keys.section("data", &data, "Training data and its preparation.")
+        keys.section("batch", &batch, "The global batch: the rows of all ranks that one update sees.")
+        keys.section("noise", &noise, "Feature-adaptive noise on representations during training (FANoise).")
+        keys.section("loss", &loss, "The contrastive loss over the global batch.")
+        keys.section("optimizer", &optimizer, "The update of the parameters.")
+        keys.section("evaluate", &evaluate, "Retrieval measured during training.")
+        keys.section("checkpoint", &checkpoint, "Saved states, from which a run resumes.")
+        keys.section("log", &log, "Metrics and progress.")
+        requireConsistency(&keys)
+    }
+
+    /// Rules between sections.
+    private func requireConsistency<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        for (side, encoder, source) in [("query", model.query, data.query), ("target", model.target, data.target)] {
+            keys.require(
+                encoder.inputKind == source.kind, at: "data",
+                "data.\(side).kind is \(source.kind.rawValue), but model.\(side).kind \(encoder.kind.rawValue) encodes \(encoder.inputKind.rawValue)"
+            )
+        }
+        if let steps {
+            keys.require(
+                optimizer.schedule.warmup <= steps, at: "optimizer",
+                "optimizer.schedule.warmup is \(optimizer.schedule.warmup), more than all \(steps) steps")
+        }
+    }
+}

@@ -1,0 +1,45 @@
+// The trained model: two encoders and the loss's own parameters in one flat layout. Not here: how it is configured or trained.
+
+public import Autograd
+public import Encoders
+import RealModule
+
+/// A query encoder, a target encoder, a temperature and (sigmoid loss) a bias.
+///
+/// The layout begins with the query tower and ends with the loss's parameters, in the order of the forward pass: gradients are
+/// complete from its end to its start.
+public final class DualEncoder {
+    public let query: any Encoder
+    public let target: any Encoder
+    /// ln τ, [1].
+    public let logTemperature: ParameterReference
+    /// b of the sigmoid loss, [1].
+    public let bias: ParameterReference
+    public let parameters: Parameters
+
+    /// - Parameters:
+    ///   - query, target: declare an encoder under the given name.
+    ///   - temperature: initial τ > 0.
+    ///   - bias: initial b.
+    ///   - seed: initial weights are a function of it.
+    public init(
+        query: (inout ParameterPlan, String) -> any Encoder, target: (inout ParameterPlan, String) -> any Encoder, temperature: Float,
+        bias: Float, seed: UInt64
+    ) {
+        var plan = ParameterPlan()
+        self.query = query(&plan, "query")
+        self.target = target(&plan, "target")
+        logTemperature = plan.declare("loss.log_temperature", [1], .constant(Float.log(temperature)))
+        self.bias = plan.declare("loss.bias", [1], .constant(bias))
+        parameters = Parameters(plan, seed: seed)
+        precondition(
+            self.query.outputColumns == self.target.outputColumns,
+            "embedding widths \(self.query.outputColumns) and \(self.target.outputColumns) differ")
+    }
+
+    /// E.
+    public var columns: Int { query.outputColumns }
+
+    /// τ.
+    public var temperature: Float { Float.exp(parameters[logTemperature].values[0]) }
+}

@@ -1,0 +1,123 @@
+// Evaluation of a model on held-out pairs: chunked, distributed, without noise or dropout. Not here: the metrics' formulas
+// (Retrieval, EmbeddingGeometry), where the rows come from (Datasets).
+//
+// Shapes: B local rows, N rows of the set, E embedding width.
+
+import Autograd
+import Buffers
+import Collectives
+import Datasets
+import Encoders
+import Kernels
+
+/// What a model can do on one held-out set.
+public struct EvaluationReport: Sendable, Codable {
+    /// Queries find their target among the set's distinct concepts.
+    public var queryToTarget: RetrievalMetrics
+    /// Distinct concepts find a query that belongs to them among all of the set's.
+    public var targetToQuery: RetrievalMetrics
+    public var geometry: EmbeddingGeometry
+
+    enum CodingKeys: String, CodingKey {
+        case queryToTarget = "query_to_target"
+        case targetToQuery = "target_to_query"
+        case geometry
+    }
+
+    /// For people: one line.
+    public var summary: String {
+        let percent = { (share: Double) in ProgressLine.decimal(share * 100, 1) + " %" }
+        return "P@1 \(percent(queryToTarget.precisionAt1)) → · \(percent(targetToQuery.precisionAt1)) ←   R@5 \(percent(queryToTarget.recallAt5))"
+            + " → · \(percent(targetToQuery.recallAt5)) ←   (\(queryToTarget.queries) queries, \(queryToTarget.gallery) candidates)"
+    }
+
+    /// For metrics.jsonl: `prefix.precision_at_1` and so on.
+    func measures(prefix: String) -> [MetricsRow.Measure] {
+        let directions = [("query_to_target", queryToTarget), ("target_to_query", targetToQuery)]
+        return directions.flatMap { name, metrics in
+            [
+                MetricsRow.Measure(key: "\(prefix).\(name).precision_at_1", value: metrics.precisionAt1),
+                MetricsRow.Measure(key: "\(prefix).\(name).recall_at_5", value: metrics.recallAt5),
+                MetricsRow.Measure(key: "\(prefix).\(name).mrr", value: metrics.meanReciprocalRank),
+                MetricsRow.Measure(key: "\(prefix).\(name).ndcg_at_10", value: metrics.ndcgAt10),
+            ]
+        } + [
+            MetricsRow.Measure(key: "\(prefix).alignment", value: geometry.alignment),
+            MetricsRow.Measure(key: "\(prefix).uniformity", value: geometry.uniformity),
+            MetricsRow.Measure(key: "\(prefix).effective_rank", value: geometry.effectiveRank),
+        ]
+    }
+}
+
+/// Turns inputs into embeddings with a model as it stands.
+struct Embedder {
+    let model: DualEncoder
+    /// Whether embeddings are unit vectors, as they were in training.
+    let normalizes: Bool
+
+    /// Embeddings of one side's rows, [B, E]. Local.
+    func embeddings(_ input: EncoderInput, _ encoder: any Encoder) -> Floats {
+        guard input.rows > 0 else { return Floats(count: 0) }
+        let tape = Tape(.inference)
+        let representations = encoder(input, model.parameters, on: tape)
+        return normalizes ? tape.normalizeRows(representations).values : representations.values
+    }
+}
+
+/// Scores held-out sets, rows sharded over ranks.
+struct Evaluator {
+    let embedder: Embedder
+    /// Rows encoded, and queries scored, at a time.
+    let chunk: Int
+    let communicator: any Communicator
+
+    /// Queries find their concept's target, concepts find a query of theirs. *Collective.*
+    func evaluate(_ set: EvaluationSet) throws -> EvaluationReport {
+        let (rank, size, columns) = (communicator.rank, communicator.size, embedder.model.columns)
+        let mine = set.rows(rank: rank, of: size)
+        let (queries, targets) = try agreed(communicator) {
+            (
+                try embedder.embeddings(Array(mine), chunk: chunk, embedder.model.query) { try set.queries($0) },
+                try embedder.embeddings(Array(mine), chunk: chunk, embedder.model.target) { try set.targets($0) }
+            )
+        }
+        let counts = (0..<size).map { set.rows(rank: $0, of: size).count * columns }
+        let allQueries = Floats(count: set.count * columns)
+        let allTargets = Floats(count: set.count * columns)
+        try communicator.allGather(queries, counts: counts, into: allQueries)
+        try communicator.allGather(targets, counts: counts, into: allTargets)
+
+        // Each concept's target is there once, however many queries ask for it.
+        let gallery = Floats(count: set.gallery.count * columns)
+        gatherRows(allTargets, rows: set.gallery, columns: columns, into: gallery)
+        let askers = evenRange(of: set.gallery.count, part: rank, of: size)
+        return EvaluationReport(
+            queryToTarget: try retrieval(
+                queries: queries, queryIDs: Array(set.ids[mine]), gallery: gallery, galleryIDs: set.galleryIDs, columns: columns, chunk: chunk,
+                communicator: communicator),
+            targetToQuery: try retrieval(
+                queries: gallery[askers.lowerBound * columns..<askers.upperBound * columns], queryIDs: Array(set.galleryIDs[askers]),
+                gallery: allQueries, galleryIDs: set.ids, columns: columns, chunk: chunk, communicator: communicator),
+            geometry: try EmbeddingGeometry(
+                queries: queries, targets: targets, allQueries: allQueries, allTargets: allTargets, columns: columns,
+                firstRow: mine.lowerBound, communicator: communicator))
+    }
+}
+
+extension Embedder {
+    /// Embeddings of rows, encoded `chunk` at a time, [rows, E]. Local.
+    /// - Parameter prepare: gives the side of some rows.
+    func embeddings(
+        _ rows: [Int], chunk: Int, _ encoder: any Encoder, _ prepare: (ArraySlice<Int>) throws -> SideBatch
+    ) rethrows -> Floats {
+        let columns = model.columns
+        let result = Floats(count: rows.count * columns)
+        var first = 0
+        for part in chunks(of: rows, size: chunk) {
+            let embeddings = embeddings(try prepare(part).encoderInput, encoder)
+            result[first..<first + embeddings.count].copy(from: embeddings)
+            first += embeddings.count
+        }
+        return result
+    }
+}

@@ -1,0 +1,83 @@
+// Gradients to the ranks that update them, parameters back to all. Not here: the update (Optimizers).
+
+import Buffers
+import Collectives
+import Optimizers
+
+/// Reduce-scatters gradients bucket by bucket while backward still runs, and all-gathers the updated parameters.
+///
+/// Buckets are numbered from the layout's end, which is complete first, to its start; rank r owns piece r of each. Collectives start
+/// in bucket order on every rank, whatever the order in which gradients complete, so that all ranks state them alike. Gradients are
+/// *summed*: the loss has already divided by the global batch, and nothing is divided by the world size.
+final class GradientExchange {
+    private let communicator: any Communicator
+    private let shards: ParameterShards
+    private let gradients: Floats
+    private let parameters: Floats
+    private let bucketOfParameter: [Int]
+    /// Where sums arrive, one buffer a bucket; with one rank the gradient itself.
+    private let arrivals: [Floats]
+    /// Parameters of each bucket whose local gradient is not complete.
+    private var incomplete: [Int] = []
+    private var requests: [any CollectiveRequest] = []
+
+    init(communicator: any Communicator, shards: ParameterShards, parameters: Floats, gradients: Floats) {
+        self.communicator = communicator
+        self.shards = shards
+        self.gradients = gradients
+        self.parameters = parameters
+        var owners = Array(repeating: 0, count: shards.entries.reduce(0) { $0 + $1.count })
+        for (bucket, entries) in shards.entries.enumerated() { for entry in entries { owners[entry] = bucket } }
+        bucketOfParameter = owners
+        arrivals = shards.buckets.indices.map { bucket in
+            let piece = shards.piece(ofBucket: bucket, rank: communicator.rank)
+            return communicator.size == 1 ? gradients[piece] : Floats(count: piece.count)
+        }
+    }
+
+    /// Before a backward pass: no gradient is complete.
+    func begin() {
+        precondition(requests.isEmpty, "a gradient exchange is under way")
+        incomplete = shards.entries.map(\.count)
+    }
+
+    /// Tells that nothing will be added to a parameter's local gradient any more; sends every bucket that this completes.
+    func finished(parameter: Int) throws {
+        incomplete[bucketOfParameter[parameter]] -= 1
+        while requests.count < incomplete.count, incomplete[requests.count] <= 0 { try sendNext() }
+        // MPI moves on only inside its own calls.
+        for request in requests { _ = try request.test() }
+    }
+
+    /// Sends what is left (parameters that no local row touched) and waits for all: `gradients` then holds the sum over ranks in the
+    /// ranges that this rank owns, and nothing of use elsewhere. *Collective.*
+    func finish() throws {
+        while requests.count < shards.buckets.count { try sendNext() }
+        for (bucket, request) in requests.enumerated() {
+            try request.wait()
+            if communicator.size > 1 { gradients[shards.piece(ofBucket: bucket, rank: communicator.rank)].copy(from: arrivals[bucket]) }
+        }
+        requests.removeAll(keepingCapacity: true)
+    }
+
+    private func sendNext() throws {
+        let bucket = requests.count
+        requests.append(
+            try communicator.start(
+                .reduceScatter(
+                    Payload(gradients[shards.buckets[bucket]]), counts: shards.counts(ofBucket: bucket), into: Payload(arrivals[bucket]), .sum)))
+    }
+
+    /// After every rank has updated the parameters it owns: all parameters to all ranks. *Collective.*
+    func gatherParameters() throws {
+        guard communicator.size > 1 else { return }
+        let inFlight = try shards.buckets.indices.map { bucket in
+            // What is sent may not overlap with where everybody's pieces arrive.
+            arrivals[bucket].copy(from: parameters[shards.piece(ofBucket: bucket, rank: communicator.rank)])
+            return try communicator.start(
+                .allGather(
+                    Payload(arrivals[bucket]), counts: shards.counts(ofBucket: bucket), into: Payload(parameters[shards.buckets[bucket]])))
+        }
+        for request in inFlight { try request.wait() }
+    }
+}

@@ -1,0 +1,80 @@
+// The file metrics.jsonl of a run. Not here: what is in a row (MetricsRow.swift), TensorBoard.
+
+import Failures
+import Foundation
+
+/// Appends rows to a JSON-lines file, each in one write, so that a reader never sees half of one. Used by rank 0 alone.
+public final class MetricsWriter {
+    private let path: String
+    private let descriptor: Int32
+
+    /// Opens or creates the file and removes what a resumed run will write again.
+    ///
+    /// - Parameter resumedStep: the last step of the checkpoint that training continues from; 0 at a fresh start. The file is cut
+    ///   before the first row of a later step, and before a line that is not a row (a crash may leave half of one).
+    /// - Throws: `Failure(.cannotCreate)` or `Failure(.inputOutput)` naming path and cause.
+    public init(path: String, resumedStep: Int = 0) throws {
+        self.path = path
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw MetricsWriter.failure(.cannotCreate, "open", path) }
+        do {
+            let length = MetricsWriter.validLength(of: try contents(), through: resumedStep)
+            guard ftruncate(descriptor, off_t(length)) == 0 else {
+                throw MetricsWriter.failure(.inputOutput, "truncate", path)
+            }
+            guard lseek(descriptor, 0, SEEK_END) >= 0 else {
+                throw MetricsWriter.failure(.inputOutput, "seek in", path)
+            }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Appends a row. It survives the end of this process at once, a power cut after `flush()`.
+    public func write(_ row: MetricsRow) throws {
+        let line = Array((row.json + "\n").utf8)
+        var done = 0
+        while done < line.count {
+            let written = line[done...].withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else { throw MetricsWriter.failure(.inputOutput, "write to", path) }
+            done += written
+        }
+    }
+
+    /// Waits until all rows are on the disk: with every checkpoint, so that the rows up to its step are never lost.
+    public func flush() throws {
+        guard fsync(descriptor) == 0 else { throw MetricsWriter.failure(.inputOutput, "fsync", path) }
+    }
+
+    private func contents() throws -> [UInt8] {
+        var result: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw MetricsWriter.failure(.inputOutput, "read", path) }
+            guard count > 0 else { return result }
+            result += chunk[..<count]
+        }
+    }
+
+    /// Bytes of the leading whole rows whose step is at most `step`.
+    static func validLength(of bytes: [UInt8], through step: Int) -> Int {
+        struct Head: Decodable { let step: Int }
+        var start = 0
+        while let newline = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
+            guard let head = try? JSONDecoder().decode(Head.self, from: Data(bytes[start..<newline])), head.step <= step
+            else { break }
+            start = newline + 1
+        }
+        return start
+    }
+
+    private static func failure(_ kind: Failure.Kind, _ operation: String, _ path: String) -> Failure {
+        Failure(kind, "cannot \(operation) \(path): \(String(cString: strerror(errno)))")
+    }
+}

@@ -1,0 +1,115 @@
+// What a run says while it goes: progress for people, metrics.jsonl for programs, warnings. Not here: how these are written.
+
+import Collectives
+import Datasets
+import Foundation
+import Kernels
+import Logging
+
+/// The voice of a run; rank 0 alone speaks.
+final class RunLog {
+    private let speaks: Bool
+    private let every: Int
+    private let stepsPerEpoch: Int
+    private let progress: ProgressLine
+    private let metrics: MetricsWriter?
+    private let logger: Logger
+    /// Matrix-product rate of this rank, operations per second, measured once.
+    private let peak: Double
+    private var lastStep = ContinuousClock().now
+    private var samples: [Double] = []
+
+    init(
+        folder: RunFolder, every: Int, resumedStep: Int, steps: Int, stepsPerEpoch: Int, style: ProgressLine.Style?,
+        communicator: any Communicator
+    ) throws {
+        speaks = communicator.rank == 0
+        self.every = every
+        self.stepsPerEpoch = stepsPerEpoch
+        let line = ProgressLine(
+            style: ProgressLine.style(rank: communicator.rank, requested: style), resumedStep: resumedStep, steps: steps, every: every)
+        progress = line
+        logger = Logger(label: "fanoise") { _ in ProgressLogHandler { line.message($0) } }
+        // All ranks measure at the same time: the rate that a rank has while the others work too.
+        peak = MachineSpeed.gemmRate(threads: 1, seconds: 0.05)
+        metrics = speaks ? try MetricsWriter(path: folder.metrics, resumedStep: resumedStep) : nil
+    }
+
+    func say(_ text: String) { if speaks { progress.message(text) } }
+
+    func warn(_ text: String) { if speaks { logger.warning("\(text)") } }
+
+    /// One step: the progress line, and every `log.every` steps a row of metrics.
+    func step(_ report: StepReport, globalRows: Int, skipped: Int) throws {
+        let now = ContinuousClock().now
+        let seconds = lastStep.duration(to: now).seconds
+        lastStep = now
+        guard speaks, let metrics else { return }
+        samples.append(Double(globalRows) / seconds)
+        progress.update(
+            ProgressLine.State(
+                step: report.step, loss: report.loss, precisionAt1: report.precisionAt1,
+                samplesPerSecond: samples.suffix(every).reduce(0, +) / Double(min(samples.count, every))))
+        guard report.step % every == 0 || report.step == 1 else { return }
+        var row = MetricsRow(step: report.step)
+        row.epoch = Double(report.step) / Double(stepsPerEpoch)
+        row.loss = report.loss
+        row.precisionAt1 = report.precisionAt1
+        row.temperature = report.temperature
+        row.learningRate = report.learningRate
+        row.gradientNorm = report.gradientNorm
+        row.samplesPerSecond = samples.sorted()[samples.count / 2]
+        row.seconds = report.seconds
+        row.gemmUtilisation = report.floatingPointOperations / seconds / peak
+        samples.removeAll(keepingCapacity: true)
+        if let query = report.queryNoise, let target = report.targetNoise {
+            row.noiseToSignal = (query.noiseToSignal + target.noiseToSignal) / 2
+            for (side, noise) in [("query", query), ("target", target)] {
+                row.further += [
+                    .init(key: "\(side).noise_to_signal", value: noise.noiseToSignal), .init(key: "\(side).cosine", value: noise.cosine),
+                    .init(key: "\(side).row_norm", value: noise.rowNorm),
+                    .init(key: "\(side).effective_rank", value: noise.effectiveRank ?? .nan),
+                    .init(key: "\(side).flatness", value: noise.flatness ?? .nan),
+                ]
+            }
+        }
+        if skipped > 0 { row.further.append(.init(key: "skipped_rows", value: Double(skipped))) }
+        try metrics.write(row)
+    }
+
+    /// An evaluation in the middle of the run, or at its end.
+    func evaluation(_ reports: [(name: String, report: EvaluationReport)], step: Int) throws {
+        guard speaks, let metrics, !reports.isEmpty else { return }
+        var row = MetricsRow(step: step)
+        for (name, report) in reports {
+            progress.message("step \(step)  \(name): \(report.summary)")
+            row.further += report.measures(prefix: name)
+        }
+        try metrics.write(row)
+        lastStep = ContinuousClock().now
+    }
+
+    /// Waits until the rows so far are on the disk.
+    func flush() throws { try metrics?.flush() }
+
+    /// Time that does not count for the rate: a checkpoint, an evaluation.
+    func resumeTiming() { lastStep = ContinuousClock().now }
+
+    func finish() { progress.finish() }
+}
+
+/// swift-log's output through the progress line, so that a warning does not tear the bar.
+private struct ProgressLogHandler: LogHandler, @unchecked Sendable {
+    var logLevel = Logger.Level.info
+    var metadata: Logger.Metadata = [:]
+    let write: (String) -> Void
+
+    init(_ write: @escaping (String) -> Void) { self.write = write }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { write("\(event.level): \(event.message)") }
+}

@@ -1,0 +1,23 @@
+// A request to stop, as launchers and people send it. Not here: what the trainer does about it.
+
+import Foundation
+import Synchronization
+
+/// Remembers SIGTERM, SIGINT and SIGUSR1 (Slurm's warning before the time limit), so that a run can finish its step, save, and end
+/// with exit code 75. A second SIGINT ends the process at once.
+public enum StopSignals {
+    private static let received = Atomic<Int32>(0)
+
+    /// The first signal that asked to stop, or 0.
+    public static var request: Int32 { received.load(ordering: .relaxed) }
+
+    /// Installs the handlers; to be called before MPI is initialised.
+    public static func install() {
+        for signal in [SIGTERM, SIGINT, SIGUSR1] { Foundation.signal(signal) { StopSignals.receive($0) } }
+    }
+
+    private static func receive(_ number: Int32) {
+        let (first, earlier) = received.compareExchange(expected: 0, desired: number, ordering: .relaxed)
+        if !first && earlier == SIGINT && number == SIGINT { _exit(128 + SIGINT) }
+    }
+}

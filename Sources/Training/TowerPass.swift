@@ -1,0 +1,95 @@
+// One tower over one local batch, whole or in chunks. Not here: the loss, the other tower.
+//
+// Shapes: B local rows, R token rows, D width, E embedding width.
+
+import Autograd
+import Buffers
+import Encoders
+
+/// The forward and backward pass of one tower over the local batch.
+///
+/// With a chunk size this is gradient caching (Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited
+/// Setup", arXiv 2101.06983): representations are computed without a graph, and each chunk is encoded again, now recorded, when its
+/// gradient is known. Dropout and noise are functions of the global row, so both passes see the same; the result differs from the
+/// whole pass by the rounding of a sum.
+struct TowerPass {
+    let encoder: any Encoder
+    let input: EncoderInput
+    let parameters: Parameters
+    let context: ForwardContext
+    /// Rows encoded at a time; nil encodes the local batch at once.
+    let chunk: Int?
+    /// What enters the first block in place of the embedded tokens, [R, D]: they and their noise; nil without input noise.
+    let perturbedTokens: Floats?
+
+    private var recorded: (tape: Tape, output: Tensor)?
+
+    init(
+        encoder: any Encoder, input: EncoderInput, parameters: Parameters, context: ForwardContext, chunk: Int?, perturbedTokens: Floats?
+    ) {
+        self.encoder = encoder
+        self.input = input
+        self.parameters = parameters
+        self.context = context
+        self.chunk = chunk
+        self.perturbedTokens = perturbedTokens
+    }
+
+    /// Representations of the local batch, [B, E].
+    mutating func forward() -> Floats {
+        let result = Floats(count: input.rows * encoder.outputColumns)
+        guard let chunk else {
+            guard input.rows > 0 else { return result }
+            let tape = Tape(.recording, context: context)
+            let output = encode(0..<input.rows, on: tape)
+            recorded = (tape, output)
+            return output.values
+        }
+        for rows in chunks(of: chunk) {
+            let output = encode(rows, on: Tape(.inference, context: context(for: rows)))
+            result[rows.lowerBound * encoder.outputColumns..<rows.upperBound * encoder.outputColumns].copy(from: output.values)
+        }
+        return result
+    }
+
+    /// From the gradient of the representations, [B, E], to the parameters' gradients (accumulated).
+    /// - Parameter finished: told each parameter when this tower will add nothing to its gradient any more.
+    mutating func backward(_ drepresentations: Floats, finished: (Int) throws -> Void) rethrows {
+        if let (tape, output) = recorded {
+            recorded = nil
+            try tape.backward(from: [(output, drepresentations)], finished: finished)
+            return
+        }
+        guard let chunk else { return }
+        for rows in chunks(of: chunk) {
+            let tape = Tape(.recording, context: context(for: rows))
+            let output = encode(rows, on: tape)
+            let gradient = drepresentations[rows.lowerBound * encoder.outputColumns..<rows.upperBound * encoder.outputColumns]
+            // Earlier chunks do not complete any gradient: the last one reports.
+            let last = rows.upperBound == input.rows
+            try tape.backward(from: [(output, gradient)]) { if last { try finished($0) } }
+        }
+    }
+
+    private func chunks(of size: Int) -> [Range<Int>] {
+        stride(from: 0, to: input.rows, by: size).map { $0..<min($0 + size, input.rows) }
+    }
+
+    private func firstTokenRow(_ rows: Range<Int>) -> Int { encoder.tokenRows(of: encoder.slice(input, 0..<rows.lowerBound)) }
+
+    private func context(for rows: Range<Int>) -> ForwardContext {
+        var context = context
+        context.firstRow += firstTokenRow(rows)
+        return context
+    }
+
+    private func encode(_ rows: Range<Int>, on tape: Tape) -> Tensor {
+        let part = rows.count == input.rows ? input : encoder.slice(input, rows)
+        var tokens = encoder.embed(part, parameters, on: tape)
+        if let perturbedTokens {
+            let first = firstTokenRow(rows) * encoder.width
+            tokens = tape.replaceValues(of: tokens, with: perturbedTokens[first..<first + tokens.values.count])
+        }
+        return encoder.encode(tokens, of: part, parameters, on: tape)
+    }
+}

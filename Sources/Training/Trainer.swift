@@ -1,0 +1,198 @@
+// The loop around the step: data, progress, evaluation, checkpoints, the end. Not here: a step (TrainingStep), what is saved and
+// how a run resumes (RunCheckpoints).
+
+public import Collectives
+import Datasets
+import FANoise
+import Failures
+import Foundation
+import Optimizers
+
+/// A training run on one rank. *Collective*: every rank makes one with equal arguments and runs it.
+public final class Trainer {
+    /// How a run ended.
+    public struct Summary: Sendable {
+        /// Steps done, all runs of this folder together.
+        public var step: Int
+        /// Whether a signal stopped the run before its end.
+        public var wasStopped: Bool
+        /// Of the last step; nil when there was none to do.
+        public var loss: Double?
+        /// The last evaluation.
+        public var evaluation: [(name: String, report: EvaluationReport)]
+    }
+
+    public let folder: RunFolder
+    /// Steps of the whole run.
+    public let steps: Int
+    let configuration: RunConfig
+    let communicator: any Communicator
+    let model: DualEncoder
+    let log: RunLog
+    private let source: JSONLDataset
+    private let sampler: GlobalSampler
+    private let tokenizers: Tokenizers
+    private let step: TrainingStep
+    private let checkpoints: RunCheckpoints
+    private let evaluationSets: [(name: String, set: EvaluationSet)]
+    /// Steps that have been done.
+    private var done: Int
+    private var collapse = [CollapseTracker(), CollapseTracker()]
+    private var told: Set<String> = []
+
+    /// Loads the data, builds the model, and puts back the state of an earlier run.
+    /// - Parameters:
+    ///   - allowedChanges: configuration keys that may differ from the resumed run's although they change its course.
+    ///   - progress: how to show progress; nil chooses.
+    /// - Throws: on every rank alike, `Failure` when configuration, data or checkpoint are wrong or differ between ranks.
+    public init(
+        configuration: RunConfig, resume: Resume = .automatic, allowedChanges: Set<String> = [], progress: ProgressLine.Style? = nil,
+        communicator: any Communicator
+    ) throws {
+        self.configuration = configuration
+        self.communicator = communicator
+        folder = RunFolder(configuration.folder)
+        try communicator.requireAgreement(
+            on: configuration.yaml, what: "configuration", remedy: "give every rank the same file and the same --set options")
+
+        let source = try agreed(communicator) { try configuration.trainingSource() }
+        try communicator.requireAgreement(
+            on: "\(source.ids)", what: "training data in \(source.path)", remedy: "all hosts must see the same file")
+        let sampler = try agreed(communicator) {
+            try GlobalSampler(
+                ids: source.ids, globalBatch: configuration.batch.global, seed: configuration.seed, last: configuration.batch.last,
+                distinctIDs: configuration.data.distinctIDs)
+        }
+        switch configuration.duration {
+        case .steps(let count): steps = count
+        case .epochs(let count): steps = count * sampler.stepsPerEpoch
+        }
+        var warnings: [String] = []
+        let point = try ResumePoint(
+            resume, configuration: configuration, allowedChanges: allowedChanges, warn: { warnings.append($0) }, communicator: communicator)
+        let tokenizers = try agreed(communicator) {
+            try point.checkpoint.map { checkpoint in try Tokenizers(configuration) { try checkpoint.extraFile($0) } }
+                ?? Tokenizers(trainedOn: source, configuration)
+        }
+        model = DualEncoder(
+            configuration, queryVocabulary: tokenizers[.query]?.vocabularySize, targetVocabulary: tokenizers[.target]?.vocabularySize)
+        let optimizer = ShardedOptimizer(
+            configuration.optimizer, steps: steps, model: model, bounds: [model.temperatureBound(configuration.loss.temperature)],
+            rank: communicator.rank, worldSize: communicator.size)
+        step = try TrainingStep(configuration: configuration, model: model, optimizer: optimizer, communicator: communicator)
+        let checkpoints = RunCheckpoints(
+            configuration: configuration, folder: folder, model: model, optimizer: optimizer, noise: step.noise,
+            extraFiles: tokenizers.files(configuration), communicator: communicator)
+        let done = try point.checkpoint.map { try checkpoints.restore($0) } ?? 0
+        let preparation = configuration.preparation(tokenizers, augments: false)
+        evaluationSets = try agreed(communicator) {
+            try configuration.evaluate.sets.items.map { item in
+                (item.name, try EvaluationSet(source: configuration.evaluationSource(item.path), preparation: preparation))
+            }
+        }
+        let folder = folder
+        try agreed(communicator) {
+            guard communicator.rank == 0 else { return }
+            try folder.create()
+            try RunFolder.write(Data(configuration.yaml.utf8), to: folder.configuration)
+        }
+        log = try RunLog(
+            folder: folder, every: configuration.log.every, resumedStep: done, steps: steps, stepsPerEpoch: sampler.stepsPerEpoch,
+            style: progress, communicator: communicator)
+        (self.source, self.sampler, self.tokenizers) = (source, sampler, tokenizers)
+        (self.checkpoints, self.done) = (checkpoints, done)
+        for warning in warnings { log.warn(warning) }
+    }
+
+    /// Trains to the end, or to a signal.
+    /// - Throws: whatever ends the run early; the last checkpoint stays valid.
+    public func run() throws -> Summary {
+        sayOpening()
+        guard done < steps else {
+            log.say("nothing to do: all \(steps) steps are done")
+            return Summary(step: done, wasStopped: false, loss: nil, evaluation: try evaluate())
+        }
+        let loader = try BatchLoader(
+            source: source, sampler: sampler, preparation: configuration.preparation(tokenizers, augments: true), seed: configuration.seed,
+            rank: communicator.rank, worldSize: communicator.size, steps: done + 1...steps, prefetch: configuration.data.prefetch,
+            cacheBytes: configuration.data.cache.bytes)
+        defer { loader.stop() }
+        log.resumeTiming()
+        while true {
+            let waited = loader.statistics.secondsWaited
+            let batch = try loader.next()
+            var report = try step(batch, step: done + 1, stopRequested: StopSignals.request != 0)
+            report.seconds[.data] += loader.statistics.secondsWaited - waited
+            done += 1
+            watch(report)
+            try log.step(report, globalRows: batch.globalRows, skipped: loader.statistics.skippedRows)
+            let isLast = done == steps || report.stopRequested
+            if isLast || isDue(configuration.checkpoint.every) { try save() }
+            if report.stopRequested, done < steps {
+                log.finish()
+                return Summary(step: done, wasStopped: true, loss: report.loss, evaluation: [])
+            }
+            if isLast || isDue(configuration.evaluate.every) {
+                let evaluation = try evaluate()
+                if isLast {
+                    log.finish()
+                    return Summary(step: done, wasStopped: false, loss: report.loss, evaluation: evaluation)
+                }
+            }
+        }
+    }
+
+    private func isDue(_ every: Int?) -> Bool { every.map { done % $0 == 0 } ?? false }
+
+    private func save() throws {
+        try agreed(communicator) { try log.flush() }
+        try checkpoints.save(step: done) { log.warn($0) }
+        log.resumeTiming()
+    }
+
+    /// Every evaluation set of the configuration. *Collective.*
+    private func evaluate() throws -> [(name: String, report: EvaluationReport)] {
+        let embedder = Embedder(model: model, normalizes: configuration.noise.normalizesEmbeddings)
+        let evaluator = Evaluator(embedder: embedder, chunk: configuration.evaluate.chunk, communicator: communicator)
+        let reports = try evaluationSets.map { ($0.name, try evaluator.evaluate($0.set)) }
+        try log.evaluation(reports, step: done)
+        return reports
+    }
+
+    private func sayOpening() {
+        let layout = model.parameters.layout
+        let concepts = Set(source.ids).count
+        log.say(
+            "\(configuration.name): \(source.count) rows of \(concepts) concepts, \(layout.parameterCount) parameters, "
+                + "\(communicator.size) rank\(communicator.size == 1 ? "" : "s"), global batch \(configuration.batch.global), "
+                + "noise \(configuration.noise.scaling.rawValue)")
+        if done > 0 { log.say("resumed after step \(done) of \(steps)") }
+        if source.skipped > 0 { log.warn("\(source.path): \(source.skipped) rows are skipped: \(source.skippedReasons.first ?? "")") }
+    }
+
+    /// Tells once in words what the spectra of a step give reason to tell.
+    private func watch(_ report: StepReport) {
+        for (side, noise) in [report.queryNoise, report.targetNoise].enumerated() {
+            guard let noise else { continue }
+            for advice in noise.advice + collapse[side].observe(noise) where told.insert("\(side) \(advice.kind)").inserted {
+                log.warn("step \(report.step), \(side == 0 ? "queries" : "targets"): \(advice)")
+            }
+        }
+    }
+}
+
+extension Advice {
+    /// The remark without its figures: it is made once a run.
+    fileprivate var kind: String {
+        Mirror(reflecting: self).children.first?.label ?? "\(self)"
+    }
+}
+
+extension DualEncoder {
+    /// The limits of τ as limits of the parameter ln τ.
+    func temperatureBound(_ temperature: RunConfig.Temperature) -> ParameterBound {
+        ParameterBound(
+            range: parameters.layout.entries[logTemperature.index].range,
+            limits: Float(log(temperature.minimum))...Float(log(temperature.maximum)))
+    }
+}

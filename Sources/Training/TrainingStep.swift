@@ -1,0 +1,183 @@
+// One training step, top to bottom: the picture in docs/design.md. Not here: the loop around it (Trainer).
+//
+// Shapes: B local rows, N global rows, E embedding width. x, y representations; z, w embeddings; d… gradients of the global loss.
+
+import Autograd
+import Buffers
+import Collectives
+import Datasets
+import Encoders
+import FANoise
+import Losses
+
+/// A step of contrastive training on one rank of W. *Collective*: every rank calls it with its shard of the same global batch.
+final class TrainingStep {
+    let noise: BatchNoise
+    let model: DualEncoder
+    let optimizer: ShardedOptimizer
+    let communicator: any Communicator
+    private let configuration: RunConfig
+    private let loss: ContrastiveLoss
+    private let exchange: GradientExchange
+    private var clock = PhaseClock()
+
+    init(configuration: RunConfig, model: DualEncoder, optimizer: ShardedOptimizer, communicator: any Communicator) throws {
+        self.configuration = configuration
+        self.model = model
+        self.optimizer = optimizer
+        self.communicator = communicator
+        noise = try BatchNoise(configuration, model: model, communicator: communicator)
+        loss = ContrastiveLoss(configuration.loss.options)
+        exchange = GradientExchange(
+            communicator: communicator, shards: optimizer.shards, parameters: model.parameters.values, gradients: model.parameters.gradients)
+    }
+
+    /// Encodes, perturbs, compares, differentiates and updates.
+    ///
+    /// - Parameters:
+    ///   - step: 1 for the first.
+    ///   - stopRequested: whether this rank has been asked to stop; the report says whether any has.
+    /// - Throws: on every rank alike, `Failure` when representations, loss or gradients are not finite (before the update);
+    ///   `CollectiveError` when a peer is lost.
+    func callAsFunction(_ batch: PairBatch, step: Int, stopRequested: Bool = false) throws -> StepReport {
+        communicator.step = step
+        clock.reset()
+        model.parameters.zeroGradients()
+        exchange.begin()
+
+        // Encode the local rows of both sides.
+        var query = try towerPass(.query, batch, step: step)
+        var target = try towerPass(.target, batch, step: step)
+        let x_BE = clock.measure(.forward) { query.pass.forward() }
+        let y_BE = clock.measure(.forward) { target.pass.forward() }
+
+        // FANoise on the spectrum of the global batch; embeddings are what the loss sees.
+        let head = Tape()
+        let x = Tensor(x_BE, shape: [batch.rows, model.columns], requiresGradient: true)
+        let y = Tensor(y_BE, shape: [batch.rows, model.columns], requiresGradient: true)
+        let (z, w, reports) = try clock.measure(.noise) {
+            try noise.embeddings(queries: x, targets: y, firstRow: batch.firstRow, globalRows: batch.globalRows, step: step, on: head)
+        }
+        let noiseReports = [reports.query ?? query.report, reports.target ?? target.report]
+
+        // Local rows against global columns; gradients of the mean over all N rows.
+        let result = try clock.measure(.loss) {
+            try loss(
+                queries: z.values, targets: w.values, ids: batch.ids, rows: batch.rows, columns: model.columns,
+                temperature: model.temperature, bias: model.parameters[model.bias].values[0], communicator: communicator)
+        }
+        try requireFinite(result, batch, step: step)
+
+        // Back through the head and both towers, from the layout's end to its start; buckets leave on the way.
+        try clock.measure(.backward) {
+            head.backward(from: [(z, result.dqueries), (w, result.dtargets)])
+            try addLossGradients(result)
+            try target.pass.backward(gradient(of: y, head)) { try self.exchange.finished(parameter: $0) }
+            try query.pass.backward(gradient(of: x, head)) { try self.exchange.finished(parameter: $0) }
+        }
+        let (gradientNorm, stop) = try clock.measure(.communication) {
+            try exchange.finish()
+            return try globalNorm(stopRequested: stopRequested)
+        }
+        try requireFinite(gradientNorm: gradientNorm, batch, step: step)
+
+        // Every rank updates its own ranges, then everybody gets everything.
+        clock.measure(.optimizer) { optimizer.update(norm: gradientNorm, step: step) }
+        try clock.measure(.communication) { try exchange.gatherParameters() }
+        chargeSpectrum(noiseReports)
+
+        return StepReport(
+            step: step, loss: result.loss, precisionAt1: result.precisionAt1, temperature: Double(model.temperature),
+            learningRate: optimizer.learningRate(step: step), gradientNorm: gradientNorm, queryNoise: noiseReports[0],
+            targetNoise: noiseReports[1], seconds: clock.seconds, stopRequested: stop,
+            floatingPointOperations: operations(query.pass) + operations(target.pass))
+    }
+}
+
+extension TrainingStep {
+    private enum Side: Int { case query, target }
+
+    /// One tower over the local rows, with the noise on its tokens if noise acts there.
+    private func towerPass(_ side: Side, _ batch: PairBatch, step: Int) throws -> (pass: TowerPass, report: NoiseReport?) {
+        let encoder = side == .query ? model.query : model.target
+        let input = (side == .query ? batch.queries : batch.targets).encoderInput
+        // Token rows are numbered over the global batch, so that masks and noise do not depend on the world size.
+        let counts = try numbersTokens ? communicator.allGather(encoder.tokenRows(of: input)) : []
+        let context = ForwardContext(
+            step: step, firstRow: counts.prefix(communicator.rank).reduce(0, +), dropoutSeed: configuration.seed)
+        var perturbed: (tokens: Floats, report: NoiseReport)?
+        if noise.actsOnTokens {
+            let tokens = input.rows == 0 ? Floats(count: 0) : encoder.embed(input, model.parameters, on: Tape(.inference)).values
+            perturbed = try clock.measure(.noise) {
+                try noise.perturbedTokens(
+                    tokens, side: side.rawValue, firstRow: context.firstRow, globalRows: counts.reduce(0, +), step: step)
+            }
+        }
+        let pass = TowerPass(
+            encoder: encoder, input: input, parameters: model.parameters, context: context, chunk: configuration.batch.cacheChunk,
+            perturbedTokens: perturbed?.tokens)
+        return (pass, perturbed?.report)
+    }
+
+    private var numbersTokens: Bool {
+        noise.actsOnTokens || configuration.model.query.blocks.dropout > 0 || configuration.model.target.blocks.dropout > 0
+    }
+
+    /// The gradients of temperature and bias are the same on all ranks, and gradients are summed: one rank alone adds them.
+    private func addLossGradients(_ result: LossResult) throws {
+        if communicator.rank == 0 {
+            let (parameters, options) = (model.parameters, configuration.loss)
+            // p = ln τ, so dL/dp = τ · dL/dτ.
+            if options.temperature.learned {
+                parameters[model.logTemperature].parameterGradient?[0] += Float(result.temperatureGradient) * model.temperature
+            }
+            if options.kind == .sigmoid, options.bias.learned { parameters[model.bias].parameterGradient?[0] += Float(result.biasGradient) }
+        }
+        try exchange.finished(parameter: model.bias.index)
+        try exchange.finished(parameter: model.logTemperature.index)
+    }
+
+    private func gradient(of leaf: Tensor, _ head: Tape) -> Floats {
+        head.gradient(of: leaf) ?? Floats(repeating: 0, count: leaf.values.count)
+    }
+
+    /// ‖Σ_ranks g‖, and whether any rank was asked to stop, in one all-reduce.
+    private func globalNorm(stopRequested: Bool) throws -> (norm: Double, stop: Bool) {
+        let sums = Doubles([optimizer.squaredNorm(), stopRequested ? 1 : 0])
+        try communicator.allReduce(sums)
+        return (sums[0].squareRoot(), sums[1] > 0)
+    }
+
+    /// The noise phase was timed as a whole; the spectrum's part of it is a phase of its own.
+    private func chargeSpectrum(_ reports: [NoiseReport?]) {
+        let spectrum = reports.reduce(0) { $0 + ($1?.seconds.spectrum ?? 0) }
+        clock.add(spectrum, to: .spectrum)
+        clock.add(-spectrum, to: .noise)
+    }
+
+    /// Matrix-product operations on this rank: forward, twice that backward, and a forward more when caching.
+    private func operations(_ pass: TowerPass) -> Double {
+        (configuration.batch.cacheChunk == nil ? 3 : 4) * pass.encoder.forwardFLOPs(of: pass.input)
+    }
+}
+
+extension RunConfig.Loss {
+    /// The same in the loss's own terms.
+    var options: ContrastiveLossOptions {
+        var tileColumns: Int?
+        if case .value(let columns) = tile { tileColumns = columns }
+        return ContrastiveLossOptions(kind: kind, tile: tileColumns)
+    }
+}
+
+extension SideBatch {
+    /// The same for an encoder.
+    var encoderInput: EncoderInput {
+        switch self {
+        case .pictures(let values, let size):
+            .pictures(values, count: values.count / (3 * size * size))
+        case .text(let ids, let offsets):
+            .text(ids: ids, offsets: offsets)
+        }
+    }
+}

@@ -1,0 +1,191 @@
+// Saving and finding checkpoints at any number of ranks. Not here: damaged ones (DamageTests.swift), SHA-256 (DigestTests.swift).
+
+import ArrayFiles
+import Buffers
+import Collectives
+import Failures
+import Foundation
+import Testing
+
+@testable import Checkpoints
+
+@Suite struct CheckpointStoreTests {
+    /// Every bit of parameters, moments, state and configuration comes back, whatever the two numbers of ranks.
+    @Test(arguments: 1...4, 1...4) func whatIsSavedIsLoaded(saving: Int, loading: Int) throws {
+        let folder = try TemporaryFolder()
+        let store = CheckpointStore(directory: folder.store, keep: 2)
+        _ = try ThreadWorld.run(ranks: saving) { try TrainedModel.save(1000, to: store, $0) }
+        let shards = (0..<saving).map { Manifest.shard($0, of: saving) }
+        let files = try FileManager.default.contentsOfDirectory(atPath: "\(folder.store)/step-00001000").sorted()
+        #expect(
+            files
+                == (["config.yaml", "manifest.json", "model.safetensors", "state.json", "tokenizer.json"] + shards)
+                .sorted())
+        _ = try ThreadWorld.run(ranks: loading) { world in
+            let checkpoint = try #require(try store.latest(communicator: world) { Issue.record("\($0)") })
+            try TrainedModel.check(checkpoint, 1000, world)
+            try TrainedModel.check(try store.open(path: checkpoint.path, communicator: world), 1000, world)
+        }
+    }
+
+    @Test func theModelIsPlainSafetensors() throws {
+        let folder = try TemporaryFolder()
+        try TrainedModel.save(5, to: CheckpointStore(directory: folder.store, keep: 1), SoloWorld())
+        let file = try SafetensorsFile(path: "\(folder.store)/step-00000005/model.safetensors")
+        #expect(file.names.sorted() == TrainedModel.layout.entries.map(\.name).sorted())
+        for entry in TrainedModel.layout.entries {
+            #expect(file.entry(entry.name)?.shape == entry.shape)
+            #expect(
+                TrainedModel.bits(try file.floats(entry.name))
+                    == TrainedModel.bits(TrainedModel.parameters(5)[entry.range]))
+        }
+    }
+
+    @Test func nothingSavedIsNothingFound() throws {
+        let folder = try TemporaryFolder()
+        let store = CheckpointStore(directory: folder.store, keep: 1)
+        #expect(try store.latest(communicator: SoloWorld()) { Issue.record("\($0)") } == nil)
+        expectFailure(.inputMissing, ["\(folder.store)/step-00000001"]) {
+            _ = try store.open(path: "\(folder.store)/step-00000001", communicator: SoloWorld())
+        }
+    }
+
+    @Test(arguments: [1, 2, 3]) func theNewestAreKept(keep: Int) throws {
+        let folder = try TemporaryFolder()
+        let store = CheckpointStore(directory: folder.store, keep: keep)
+        for step in [3, 20, 100, 1_234_567_890] { try TrainedModel.save(step, to: store, SoloWorld()) }
+        let all = ["step-00000003", "step-00000020", "step-00000100", "step-1234567890"]
+        #expect(folder.steps == Array(all.suffix(keep)))
+        let latest = try #require(try store.latest(communicator: SoloWorld()) { Issue.record("\($0)") })
+        try TrainedModel.check(latest, 1_234_567_890, SoloWorld())
+    }
+
+    /// A run resumed from step 2 saves step 3: step 9 is neither deleted nor does it take a place.
+    @Test func laterStepsAreLeftAlone() throws {
+        let folder = try TemporaryFolder()
+        for step in [1, 2, 9] {
+            try TrainedModel.save(step, to: CheckpointStore(directory: folder.store, keep: 9), SoloWorld())
+        }
+        try TrainedModel.save(3, to: CheckpointStore(directory: folder.store, keep: 2), SoloWorld())
+        #expect(folder.steps == ["step-00000002", "step-00000003", "step-00000009"])
+    }
+
+    /// Damaged checkpoints do not count, so the last usable ones stay.
+    @Test func damagedCheckpointsTakeNoPlace() throws {
+        let folder = try TemporaryFolder()
+        for step in [1, 2, 3, 4] {
+            try TrainedModel.save(step, to: CheckpointStore(directory: folder.store, keep: 9), SoloWorld())
+        }
+        try FileManager.default.removeItem(atPath: "\(folder.store)/step-00000004/manifest.json")
+        try Data().write(to: URL(filePath: "\(folder.store)/step-00000003/state.json"))
+        try TrainedModel.save(5, to: CheckpointStore(directory: folder.store, keep: 2), SoloWorld())
+        #expect(folder.steps == ["step-00000002", "step-00000005"])
+    }
+
+    @Test func aSecondSaveOfAStepReplacesTheFirst() throws {
+        let folder = try TemporaryFolder()
+        let store = CheckpointStore(directory: folder.store, keep: 2)
+        _ = try ThreadWorld.run(ranks: 2) { try TrainedModel.save(7, to: store, $0) }
+        try TrainedModel.save(7, to: store, SoloWorld())
+        #expect(folder.steps == ["step-00000007"])
+        let latest = try #require(try store.latest(communicator: SoloWorld()) { Issue.record("\($0)") })
+        try TrainedModel.check(latest, 7, SoloWorld())
+    }
+
+    /// What a power cut between the two renames of a replacement leaves.
+    @Test func aReplacedCheckpointCountsUntilItsReplacementIsThere() throws {
+        let folder = try TemporaryFolder()
+        let store = CheckpointStore(directory: folder.store, keep: 3)
+        try TrainedModel.save(7, to: store, SoloWorld())
+        try FileManager.default.moveItem(
+            atPath: "\(folder.store)/step-00000007", toPath: "\(folder.store)/step-00000007.replaced")
+        let latest = try #require(try store.latest(communicator: SoloWorld()) { Issue.record("\($0)") })
+        try TrainedModel.check(latest, 7, SoloWorld())
+        try TrainedModel.save(8, to: store, SoloWorld())
+        #expect(folder.steps == ["step-00000007.replaced", "step-00000008"])
+        try TrainedModel.save(7, to: store, SoloWorld())
+        #expect(folder.steps == ["step-00000007", "step-00000008"])
+    }
+
+    @Test func anInterruptedSaveIsInvisibleAndRemoved() throws {
+        let folder = try TemporaryFolder()
+        let store = CheckpointStore(directory: folder.store, keep: 3)
+        try TrainedModel.save(1, to: store, SoloWorld())
+        try FileManager.default.copyItem(
+            atPath: "\(folder.store)/step-00000001", toPath: "\(folder.store)/step-00000002.partial")
+        try FileManager.default.createDirectory(
+            atPath: "\(folder.store)/notes.partial", withIntermediateDirectories: false)
+        #expect(try store.latest(communicator: SoloWorld()) { Issue.record("\($0)") }?.step == 1)
+        try TrainedModel.save(3, to: store, SoloWorld())
+        #expect(folder.steps == ["notes.partial", "step-00000001", "step-00000003"])
+    }
+
+    // MARK: - Failing saves
+
+    /// What each rank of a world throws, the collective once over: none of them waits for another.
+    static func outcomes(ranks: Int, _ body: @escaping @Sendable (any Communicator) throws -> Void) throws -> [Failure?]
+    {
+        try ThreadWorld.run(ranks: ranks) { world in
+            do { try body(world) } catch let failure as Failure { return failure }
+            return nil
+        }
+    }
+
+    @Test(arguments: 1...4) func aFolderThatCannotBeIsOneFailureOnAllRanks(ranks: Int) throws {
+        let folder = try TemporaryFolder()
+        try Data().write(to: URL(filePath: "\(folder.path)/file"))
+        let store = CheckpointStore(directory: "\(folder.path)/file/checkpoints", keep: 1)
+        let outcomes = try Self.outcomes(ranks: ranks) { try TrainedModel.save(1, to: store, $0) }
+        for outcome in outcomes {
+            let failure = try #require(outcome)
+            #expect(failure.kind == .cannotCreate)
+            #expect(failure.message.contains("\(folder.path)/file"))
+            #expect(failure.message == outcomes[0]?.message)
+        }
+    }
+
+    /// The disk of one rank is full: all ranks say so, and the checkpoint from before is what it was.
+    @Test(arguments: 0..<3) func aFullDiskAtOneRankIsOneFailureOnAllRanks(full: Int) throws {
+        let folder = try TemporaryFolder()
+        let store = CheckpointStore(directory: folder.store, keep: 1)
+        _ = try ThreadWorld.run(ranks: 3) { try TrainedModel.save(1, to: store, $0) }
+        let outcomes = try Self.outcomes(ranks: 3) { world in
+            var store = store
+            if world.rank == full { store.freeBytes = { _ in 1000 } }
+            try TrainedModel.save(2, to: store, world)
+        }
+        for outcome in outcomes {
+            let failure = try #require(outcome)
+            #expect(failure.kind == .inputOutput)
+            for part in ["rank \(full): ", folder.store, "found 1000 free", "free space"] {
+                #expect(failure.message.contains(part))
+            }
+        }
+        #expect(folder.steps == ["step-00000001"])
+        _ = try ThreadWorld.run(ranks: 2) { world in
+            try TrainedModel.check(
+                try #require(try store.latest(communicator: world) { Issue.record("\($0)") }), 1, world)
+        }
+    }
+
+    @Test func ranksThatRanApartSaveNothing() throws {
+        let folder = try TemporaryFolder()
+        let store = CheckpointStore(directory: folder.store, keep: 1)
+        for outcome in try Self.outcomes(ranks: 2, { try TrainedModel.save(10 + $0.rank, to: store, $0) }) {
+            let failure = try #require(outcome)
+            #expect(failure.kind == .internal && failure.message.contains("different steps: [10, 11]"))
+        }
+        #expect(folder.steps == [])
+    }
+
+    @Test(arguments: [
+        ("step-00001000", 1000, false), ("step-123456789", 123_456_789, false), ("step-00000001.replaced", 1, true),
+    ]) func directoriesHaveNames(name: String, step: Int, isReplaced: Bool) throws {
+        let directory = try #require(StepDirectory(name: name))
+        #expect(directory.step == step && directory.isReplaced == isReplaced)
+        if !isReplaced { #expect(StepDirectory(step: step).name == name) }
+    }
+
+    @Test(arguments: ["step-1000", "step-00001000.partial", "step-0000100a", "step--0001000", "step_00001000", "x", ""])
+    func otherNamesAreNotCheckpoints(name: String) { #expect(StepDirectory(name: name) == nil) }
+}

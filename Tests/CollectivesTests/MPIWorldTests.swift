@@ -1,0 +1,107 @@
+// The world of MPI ranks, through a program started by mpirun. Not here: threads (ThreadWorldTests.swift).
+
+import Collectives
+import CollectivesCases
+import Testing
+
+/// How many collectives the table runs in a world of one size; counted once here, by hand from the table:
+/// 5 types × 4 counts × (3 all-reduces + W broadcasts + 4 distributions × 2 places × (1 + 3) + barrier) + overlapping 10 + crossed 2 + edges 14.
+private func tableSize(_ size: Int) -> Int { 5 * 4 * (3 + size + 4 * 2 * 4 + 1) + 10 + 2 + 14 }
+
+@Suite(.serialized) struct MPIWorldTests {
+    @Test(arguments: [1, 2, 3, 4], ["", "chunk=5"])
+    func everyCollectiveMatchesTheDirectComputation(size: Int, chunk: String) throws {
+        let run = try probe("table", chunk, ranks: size)
+        // The bits of a sum that depends on the order of its terms are those of threads: rank order in both.
+        let bits = try ThreadWorld.run(ranks: size) { digest(try orderedSumBits($0, count: 5000)) }
+        #expect(Set(bits).count == 1)
+        let expected = "ran \(Array(repeating: tableSize(size), count: size)) bits \(bits[0])\n"
+        #expect(run.code == 0 && run.output == expected, "\(run)")
+    }
+
+    @Test func checksDoNotDisturb() throws {
+        let run = try probe("table", ranks: 3, environment: ["FANOISE_CHECK_COLLECTIVES": "1"])
+        #expect(run.code == 0 && run.output.hasPrefix("ran [\(tableSize(3)), "), "\(run)")
+    }
+
+    @Test func describesItself() throws {
+        let run = try probe("describe", "ranks=2", ranks: 2)
+        #expect(run.code == 0 && run.output == "MPIWorld size 2 here 2 initialized true\n", "\(run)")
+    }
+
+    @Test(
+        arguments: [
+            ("throw", 65, 2, "row 17 of rank 2 is not finite"),
+            ("stranger", 70, 2, "an error of no known kind"),
+            ("throw-all", 78, nil, "noise.scalign is not a key"),
+        ] as [(String, Int32, Int?, String)])
+    func aFailingRankEndsTheJobWithItsCodeAndOneMessage(scenario: String, code: Int32, rank: Int?, message: String)
+        throws
+    {
+        let run = try probe(scenario, ranks: 3)
+        #expect(run.code == code && run.onlyMessage(rank: rank) == message, "\(run)")
+        #expect(run.seconds < 10, "a failure took \(run.seconds) s")
+    }
+
+    @Test func anotherNumberOfRanksThanTheLaunchersIsAUsageError() throws {
+        let run = try probe("describe", "ranks=3", ranks: 2)
+        #expect(run.code == 64 && run.output.isEmpty, "\(run)")
+        #expect(run.onlyMessage() == "--ranks 3, but the launcher started 2; leave --ranks out under mpirun", "\(run)")
+    }
+
+    @Test func aSettingThatIsNoneIsReportedOnce() throws {
+        let run = try probe("describe", ranks: 2, environment: ["FANOISE_DEADLINE": "soon"])
+        #expect(
+            run.code == 78 && run.onlyMessage() == "FANOISE_DEADLINE is 'soon', not a positive number of seconds",
+            "\(run)")
+    }
+
+    @Test(
+        arguments: [
+            ("count", "ranks 0, 1: allReduce(sum) of 10 float32; rank 2: allReduce(sum) of 20 float32"),
+            ("kind", "ranks 0, 1: allReduce(sum) of 10 float32; rank 2: barrier"),
+            ("type", "ranks 0, 1: allReduce(sum) of 10 float32; rank 2: allReduce(sum) of 10 float64"),
+            ("order", "ranks 0, 1: allReduce(maximum) of 1 float64; rank 2: broadcast(from rank 0) of 4 float32"),
+            ("root", "ranks 0, 1: broadcast(from rank 0) of 4 float32; rank 2: broadcast(from rank 1) of 4 float32"),
+        ])
+    func checksNameTheRanksThatDisagree(scenario: String, said: String) throws {
+        let run = try probe(scenario, "checks=1", "deadline=5", ranks: 3)
+        #expect(run.code == 70 && run.onlyMessage() == "step 0: the ranks disagree on collective #1: \(said)", "\(run)")
+    }
+
+    @Test func countsThatDifferAreSeenWithoutChecks() throws {
+        let run = try probe("count", "deadline=5", ranks: 2)
+        #expect(run.code == 70, "\(run)")
+        #expect(
+            run.onlyMessage()?.contains(
+                "where \(run.messages[0].hasPrefix("[rank 0") ? 10 : 20) elements were expected") == true, "\(run)")
+    }
+}
+
+/// Apart from the others, so that their waiting overlaps.
+@Suite(.serialized) struct MPIDeadlineTests {
+    @Test(
+        arguments: [
+            ("sleep", "step 12: allReduce #3 of 4096 float32 waited 1 s; not arrived: rank 2 (no answer)"),
+            ("stop", "step 12: allReduce #3 of 4096 float32 waited 1 s; not arrived: rank 2 (no answer)"),
+            (
+                "stuck",
+                "step 6: allReduce #2 of 10 float32 waited 1 s; not arrived: rank 1 (last seen in allGather #1, step 5), rank 2 (no answer)"
+            ),
+            (
+                "early",
+                "step 0: allReduce #2 of 8 float32 waited 1 s; not arrived: rank 2 (has ended, after 1 collectives)"
+            ),
+            ("kind", "step 0: allReduce #1 of 10 float32 waited 1 s; not arrived: rank 2 (is in barrier #1 instead)"),
+        ])
+    func theDeadlineNamesTheRanksThatHaveNotArrived(scenario: String, message: String) throws {
+        let run = try probe(scenario, ranks: 3, environment: ["FANOISE_DEADLINE": "1"])
+        #expect(run.code == 75 && run.onlyMessage() == message, "\(run)")
+        #expect(run.seconds < 12, "a deadline of 1 s took \(run.seconds) s")
+    }
+}
+
+/// FNV-1a, as the probe prints it.
+func digest(_ bits: [UInt32]) -> String {
+    String(bits.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16)
+}

@@ -1,0 +1,126 @@
+// Kernels that move or mask rows: embeddings, patches, gathering, pooling, dropout.
+
+import Buffers
+import Kernels
+import Randomness
+import Testing
+
+struct EmbeddingTests {
+    @Test(arguments: [1, 3, 16, 37])
+    func readsAddsAndAccumulatesRows(width: Int) {
+        let table = sample(5 * width, 1)
+        let ids: [Int32] = [4, 0, 4, 2]
+        let y = unwritten(4 * width)
+        embeddingForward(ids: ids, table: table, width: width, into: y)
+        let picked = ids.flatMap { table[Int($0) * width..<(Int($0) + 1) * width].array }
+        #expect(y.array == picked)
+        addEmbedding(ids: [1, 1, 1, 1], table: table, width: width, into: y)
+        #expect(y.array == picked.indices.map { picked[$0] + table[width + $0 % width] })
+
+        let (dy, dtable) = (sample(4 * width, 2), Floats(repeating: 1, count: 5 * width))
+        embeddingBackward(dy: dy, ids: ids, width: width, dtable: dtable)
+        for c in 0..<width {
+            #expect(dtable[c] == 1 + dy[width + c])
+            #expect(dtable[width + c] == 1)
+            #expect(dtable[4 * width + c] == 1 + dy[c] + dy[2 * width + c])
+        }
+    }
+
+    @Test func noIdsNoRows() {
+        embeddingForward(ids: [], table: sample(6, 1), width: 3, into: Floats(count: 0))
+        embeddingBackward(dy: Floats(count: 0), ids: [], width: 3, dtable: sample(6, 1))
+    }
+}
+
+struct PatchesTests {
+    /// Two pictures of 2 channels, 4 × 6 pixels, each pixel's value naming its place.
+    @Test func orderIsThatOfAConvolutionWeight() {
+        let (channels, height, width, patch) = (2, 4, 6, 2)
+        let images = Floats((0..<2 * channels * height * width).map(Float.init))
+        let y = unwritten(images.count)
+        patchesForward(images: images, channels: channels, height: height, width: width, patch: patch, into: y)
+        for b in 0..<2 {
+            for gy in 0..<2 {
+                for gx in 0..<3 {
+                    for c in 0..<channels {
+                        for py in 0..<patch {
+                            for px in 0..<patch {
+                                let row = (b * 2 + gy) * 3 + gx
+                                let column = (c * patch + py) * patch + px
+                                let pixel = ((b * channels + c) * height + gy * patch + py) * width + gx * patch + px
+                                #expect(y[row * channels * patch * patch + column] == Float(pixel))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct PoolingTests {
+    @Test(arguments: [1, 5, 16, 70])
+    func gatherAndScatterAreAdjoint(columns: Int) {
+        let (x, dy) = (sample(6 * columns, 1), sample(3 * columns, 2))
+        let indices = [5, 0, 5]
+        let (y, dx) = (unwritten(3 * columns), Floats(repeating: 0, count: 6 * columns))
+        gatherRows(x, rows: indices, columns: columns, into: y)
+        #expect(y.array == indices.flatMap { x[$0 * columns..<($0 + 1) * columns].array })
+        scatterAddRows(dy, rows: indices, columns: columns, into: dx)
+        // ⟨gather x, dy⟩ = ⟨x, scatter dy⟩; the one float32 addition of the doubled row rounds by u.
+        #expect(abs(dot(y, dy) - dot(x, dx)) <= Double(columns) * 16 * unitRoundoff)
+        scatterAddRows(dy, rows: indices, columns: columns, into: dx)
+        #expect(dx[0] == 2 * dy[columns])
+    }
+
+    @Test(arguments: [1, 5, 16, 70])
+    func meanPoolIsTheMean(columns: Int) {
+        let offsets = [0, 1, 8, 10]
+        let (x, dy) = (sample(10 * columns, 1), sample(3 * columns, 2))
+        let (y, dx) = (unwritten(3 * columns), unwritten(10 * columns))
+        meanPoolForward(x, offsets: offsets, columns: columns, into: y)
+        meanPoolBackward(dy, offsets: offsets, columns: columns, into: dx)
+        let lengths = [1.0, 7, 2]
+        let means = (0..<3 * columns).map { index in
+            (offsets[index / columns]..<offsets[index / columns + 1])
+                .reduce(0.0) { $0 + Double(x[$1 * columns + index % columns]) } / lengths[index / columns]
+        }
+        expectClose(y, means, tolerance: 8 * unitRoundoff, "mean")
+        let sequences = [0, 1, 1, 1, 1, 1, 1, 1, 2, 2]
+        let spread = (0..<10 * columns).map { index in
+            Double(dy[sequences[index / columns] * columns + index % columns]) / lengths[sequences[index / columns]]
+        }
+        expectClose(dx, spread, tolerance: 2 * unitRoundoff, "dx")
+    }
+}
+
+struct DropoutTests {
+    let field = RandomField(seed: 3, purpose: .dropout, stream: 1)
+
+    @Test(arguments: [1, 4, 7, 130])
+    func maskIsAFunctionOfStepRowAndColumn(columns: Int) {
+        let x = Floats(repeating: 2, count: 6 * columns)
+        let (whole, part) = (unwritten(6 * columns), unwritten(2 * columns))
+        dropoutForward(x, keep: 0.75, field: field, step: 9, firstRow: 10, columns: columns, into: whole)
+        for row in 0..<6 {
+            for column in 0..<columns {
+                let kept = field.uniform(step: 9, row: 10 + row, column: column) < 0.75
+                #expect(whole[row * columns + column] == (kept ? 2 * (1 / 0.75 as Float) : 0))
+            }
+        }
+        // The same global rows elsewhere, in another order, have the same mask.
+        dropoutForward(
+            x[0..<2 * columns], keep: 0.75, field: field, step: 9, rows: [15, 11], columns: columns, into: part)
+        #expect(part.array == whole[5 * columns..<6 * columns].array + whole[columns..<2 * columns].array)
+    }
+
+    @Test func keepsTheMeanAndAllAtOne() {
+        let x = Floats(repeating: 1, count: 40_000)
+        let y = unwritten(40_000)
+        dropoutForward(x, keep: 0.9, field: field, step: 0, firstRow: 0, columns: 100, into: y)
+        // Standard deviation of the mean: √(0.1/0.9 / 40,000) = 1.7e-3; five of them.
+        #expect(abs(dot(x, y) / 40_000 - 1) < 8.4e-3)
+        dropoutForward(x, keep: 1, field: field, step: 0, firstRow: 0, columns: 100, into: y)
+        #expect(y.array == x.array)
+    }
+}

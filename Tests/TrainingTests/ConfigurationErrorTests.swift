@@ -1,0 +1,147 @@
+// Every way a configuration can be wrong: its message names place, key, found and expected. Not here: valid ones.
+
+import Failures
+import Foundation
+import Testing
+
+@testable import Training
+
+/// A mistake, and what the message must contain.
+struct ConfigMistake: CustomTestStringConvertible, Sendable {
+    let yaml: String
+    let options: [String]
+    let expected: [String]
+    var testDescription: String { options.first ?? yaml }
+
+    /// The yaml is laid behind the three lines of a valid configuration, so it begins at line 4.
+    init(_ yaml: String, _ expected: String...) { (self.yaml, options, self.expected) = (yaml, [], expected) }
+    init(set options: [String], _ expected: String...) { (yaml, self.options, self.expected) = ("", options, expected) }
+}
+
+@Suite struct ConfigurationErrorTests {
+    static func failure(_ yaml: String, options: [String] = []) -> Failure? {
+        do {
+            _ = try RunConfig.parse(yaml, file: "a.yaml", options: options)
+            return nil
+        } catch { return error as? Failure }
+    }
+
+    static let mistakes: [ConfigMistake] = [
+        ConfigMistake(
+            "sede: 1", "a.yaml:4", "unknown key 'sede'", "did you mean 'seed'?",
+            "Valid keys here: name, output, seed, steps"),
+        ConfigMistake("noise: {strenght: 1}", "a.yaml:4", "'noise.strenght'", "did you mean 'noise.strength'?"),
+        ConfigMistake(
+            "noise:\n  center: true\n  xyzzy: 1", "a.yaml:6", "'noise.xyzzy'", "Valid keys here: scaling, strength"),
+        ConfigMistake("learning_rate: 1", "a.yaml:4", "did you mean 'optimizer.learning_rate'?"),
+        ConfigMistake("noise: {strength: abc}", "a.yaml:4: noise.strength: found abc, expected number ≥ 0"),
+        ConfigMistake("noise: {strength: \"0.1\"}", "found \"0.1\", expected number"),
+        ConfigMistake("noise: {strength: -1}", "found -1, expected number ≥ 0"),
+        ConfigMistake("noise: {strength: .nan}", "found .nan, expected number"),
+        ConfigMistake("noise: {strength: 0x1p3}", "found 0x1p3, expected number"),
+        ConfigMistake("noise: {strength: inf}", "found inf"),
+        ConfigMistake("noise: {strength: 1e999}", "found 1e999"),
+        ConfigMistake("noise: {strength: null}", "found null, expected number"),
+        ConfigMistake("noise: {center: yes}", "found yes, expected true or false"),
+        ConfigMistake(
+            "noise: {scaling: cubic}",
+            "found cubic, expected one of: none, gaussian, uniform, linear, sublinear, shuffled, power"),
+        ConfigMistake("noise: 3", "a.yaml:4: noise: found 3, expected a mapping"),
+        ConfigMistake("noise:", "noise: found null, expected a mapping"),
+        ConfigMistake("noise: [1]", "found a sequence of 1, expected a mapping"),
+        ConfigMistake("noise: {power: 0.5}", "noise.power applies only when scaling is power or shuffled"),
+        ConfigMistake("noise: {scaling: power}", "noise.power: scaling power needs a power"),
+        ConfigMistake("noise: {schedule: warmup}", "noise.schedule.steps: schedule warmup needs the number of steps"),
+        ConfigMistake(
+            "noise: {schedule: {steps: 3}}", "noise.schedule.steps applies only when kind is warmup or decay"),
+        ConfigMistake(
+            "noise: {schedule: sometimes}",
+            "noise.schedule.kind: found sometimes, expected one of: constant, warmup, decay"),
+        ConfigMistake("seed: -1", "seed: found -1, expected unsigned integer"),
+        ConfigMistake("seed: 1.5", "found 1.5, expected unsigned integer"),
+        ConfigMistake("threads: many", "found many, expected integer ≥ 1, or auto"),
+        ConfigMistake("epochs: 3", "a.yaml:4: epochs: steps and epochs exclude each other"),
+        ConfigMistake("batch: {global: 0}", "batch.global: found 0, expected integer ≥ 1"),
+        ConfigMistake("batch: {cache_chunk: 0}", "batch.cache_chunk: found 0, expected integer ≥ 1, or null"),
+        ConfigMistake(
+            "model: {query: {width: 130}}", "a.yaml:4: model.query.width: width 130 is not divisible by heads 4"),
+        ConfigMistake(
+            "model: {query: {patch: 7}}", "model.query.image_size: image_size 32 is not divisible by patch 7"),
+        ConfigMistake(
+            "model: {target: {kind: text, patch: 7}}", "unknown key 'model.target.patch'",
+            "did you mean 'model.query.patch'?"),
+        ConfigMistake("model: {query: {kind: resnet, layers: 7}}", "found resnet, expected one of: vit, text"),
+        ConfigMistake(
+            "model: {query: {kind: text}}", "data.query.kind is picture, but model.query.kind text encodes text"),
+        ConfigMistake("loss: {bias: {initial: 1}}", "loss.bias applies only when loss.kind is sigmoid"),
+        ConfigMistake("loss: {temperature: {initial: 2}}", "initial 2.0 is outside minimum 0.01 … maximum 1.0"),
+        ConfigMistake("loss: {temperature: {initial: 0}}", "found 0, expected number > 0"),
+        ConfigMistake("optimizer: {betas: [0.9]}", "optimizer.betas: found a sequence of 1, expected [β₁, β₂]"),
+        ConfigMistake("optimizer: {betas: [0.9, 1]}", "optimizer.betas"),
+        ConfigMistake("optimizer: {schedule: {warmup: 6}}", "optimizer.schedule.warmup is 6, more than all 5 steps"),
+        ConfigMistake(
+            "evaluate: {sets: [a]}", "evaluate.sets: found a sequence of 1, expected mapping of names to paths"),
+        ConfigMistake("output: {a: b}", "output: found a mapping of 1 keys, expected text"),
+        ConfigMistake("seed: 1\nseed: 2", "a.yaml:4", "key 'seed' appears twice"),
+        ConfigMistake("seed: 1\n\"seed\": 2", "key 'seed' appears twice"),
+        ConfigMistake("noise: {center: true, center: true}", "a.yaml:4", "key 'center' appears twice"),
+        ConfigMistake("noise: {", "a.yaml:", "YAML syntax"),
+        ConfigMistake("a: b: c", "a.yaml:4", "YAML syntax"),
+        ConfigMistake("\tseed: 1", "a.yaml:4", "YAML syntax"),
+        ConfigMistake("[1]: 2", "a.yaml:4", "a key must be plain text"),
+        ConfigMistake("seed: *nothing", "a.yaml:4", "undefined alias"),
+        ConfigMistake(set: ["seed"], "--set seed: expected key=value"),
+        ConfigMistake(set: ["=1"], "expected key=value"),
+        ConfigMistake(set: ["noise..strength=1"], "empty part"),
+        ConfigMistake(set: ["noise.strength=x"], "--set noise.strength=x: noise.strength: found x, expected number"),
+        ConfigMistake(
+            set: ["noise.streng=1"], "--set noise.streng=1: unknown key 'noise.streng'; did you mean 'noise.strength'?"),
+        ConfigMistake(set: ["noise={scaling: "], "--set noise={scaling: : the value is not YAML"),
+        ConfigMistake(set: ["noise.schedule.steps=3"], "noise.schedule.steps applies only when"),
+        ConfigMistake(set: ["seed="], "found null, expected unsigned integer"),
+        ConfigMistake(set: ["seed.deep=1"], "seed: found a mapping of 1 keys"),
+        ConfigMistake(set: ["name=a/b"], "name: found a/b, expected text without '/'"),
+        ConfigMistake(set: ["steps=null"], "neither steps nor epochs is given"),
+    ]
+
+    @Test(arguments: mistakes)
+    func eachMistakeIsNamed(mistake: ConfigMistake) throws {
+        let failure = Self.failure(
+            "name: a\nsteps: 5\ndata: {train: t.jsonl}\n" + mistake.yaml, options: mistake.options)
+        let found = try #require(failure, "accepted")
+        #expect(found.exitCode == 78)
+        for part in mistake.expected { #expect(found.message.contains(part), "message: \(found.message)") }
+    }
+
+    @Test func allMistakesAreReportedAtOnce() throws {
+        let found = try #require(Self.failure("name: a\nsede: 2\nsteps: 1\nnoise:\n  strength: x\nlog: {evry: 1}\n"))
+        let lines = found.message.split(separator: "\n").map(String.init)
+        #expect(lines.count == 4, "\(lines)")
+        #expect(lines.contains { $0.hasPrefix("a.yaml:1: key 'data.train' is missing") })
+        #expect(lines.contains { $0.hasPrefix("a.yaml:5: noise.strength") })
+        #expect(lines.contains { $0.hasPrefix("a.yaml:6: unknown key 'log.evry'") })
+        #expect(lines.contains { $0.hasPrefix("a.yaml:2: unknown key 'sede'") })
+    }
+
+    @Test(arguments: [
+        ("", "key 'name' is missing"), ("name: a\nsteps: 1\n", "key 'data.train' is missing"),
+        ("name: a\nsteps: 1\ndata: {}\n", "key 'data.train' is missing"), ("3", "expected a mapping"),
+    ])
+    func requiredKeys(yaml: String, expected: String) throws {
+        #expect(try #require(Self.failure(yaml)).message.contains(expected))
+    }
+
+    @Test func aMissingFileIsAMissingInput() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/no-such-\(UUID()).yaml"
+        let failure = #expect(throws: Failure.self) { try RunConfig.load(path) }
+        #expect(failure?.exitCode == 66 && failure?.message.contains(path) == true)
+    }
+
+    @Test(arguments: [
+        ("", "", 0), ("abc", "", 3), ("abc", "abc", 0), ("seed", "sede", 1), ("kitten", "sitting", 3), ("ab", "ba", 1),
+    ])
+    func editDistance(a: String, b: String, expected: Int) {
+        #expect(ConfigReader.editDistance(a, b) == expected)
+        #expect(ConfigReader.editDistance(b, a) == expected)
+    }
+}
