@@ -59,6 +59,8 @@ public struct JSONLDataset: PairSource {
         }
     }
 
+    public func row(_ index: Int) throws -> PairRow { try row(index, alternatives: true) }
+
     public func row(_ index: Int, alternatives: Bool) throws -> PairRow {
         precondition(ids.indices.contains(index), "row \(index) of \(ids.count)")
         let reader = RowReader(path: path, folder: folder, query: query, target: target)

@@ -54,8 +54,9 @@ public protocol PairSource: Sendable {
     var onError: RowErrorPolicy { get }
     /// Rows that were left out when the source was opened.
     var skipped: Int { get }
-    /// The row at `index`, 0 ..< count.
-    /// - Parameter alternatives: whether alternative captions are wanted; without, a row may come with none, and sooner.
+    /// The row at `index`, 0 ..< count, with all its captions.
+    func row(_ index: Int) throws -> PairRow
+    /// The row at `index`; without `alternatives` it may come with its main captions alone, and sooner.
     func row(_ index: Int, alternatives: Bool) throws -> PairRow
 }
 
@@ -63,6 +64,5 @@ extension PairSource {
     /// Number of rows.
     public var count: Int { ids.count }
 
-    /// The row at `index` with all its captions.
-    public func row(_ index: Int) throws -> PairRow { try row(index, alternatives: true) }
+    public func row(_ index: Int, alternatives: Bool) throws -> PairRow { try row(index) }
 }
