@@ -67,8 +67,10 @@ public struct OptimizerShard: Sendable {
         Set(files.flatMap { file in file.names.compactMap { split($0)?.name } }).sorted()
     }
 
+    /// Starts of 2⁶² and more are not read, so that adding a count, which a file's size bounds, cannot overflow.
     private static func split(_ tensor: String) -> (name: String, start: Int)? {
-        guard let dot = tensor.lastIndex(of: "."), let start = Int(tensor[tensor.index(after: dot)...]), start >= 0
+        guard let dot = tensor.lastIndex(of: "."), let start = Int(tensor[tensor.index(after: dot)...]),
+            (0..<1 << 62).contains(start)
         else { return nil }
         return (String(tensor[..<dot]), start)
     }

@@ -1,8 +1,8 @@
 // `fanoise embed`: parsing and printing only. Not here: encoding (TrainedModel).
 
-import ArgumentParser
+public import ArgumentParser
 import Failures
-import Training
+public import Training
 
 extension Side: ExpressibleByArgument {}
 

@@ -4,6 +4,7 @@ import ArgumentParser
 import Collectives
 import Failures
 import Foundation
+import Synchronization
 import Training
 
 /// Trains a model as a configuration says, or goes on with a run that was interrupted.
@@ -37,16 +38,17 @@ struct TrainCommand: ParsableCommand {
         let configuration = try RunConfig.load(config, options: overrides)
         StopSignals.install()
         let (resume, allowed, json, style) = (Resume(resume), Set(allowedChanges), json, bar ? ProgressLine.Style.bar : nil)
+        let stoppedStep = Mutex<Int?>(nil)
         try world.run(threads: configuration.threads) { communicator in
             let trainer = try Trainer(
                 configuration: configuration, resume: resume, allowedChanges: allowed, progress: style, communicator: communicator)
             let summary = try trainer.run()
-            if json, communicator.rank == 0 { try printJSON(TrainResult(summary, trainer)) }
-            if let signal = summary.stopSignal {
-                throw Failure(
-                    .resumable, "stopped by signal \(signal) after step \(summary.step); go on with the same command (--resume auto)")
-            }
+            if summary.wasStopped { stoppedStep.withLock { $0 = summary.step } }
+            guard communicator.rank == 0 else { return }
+            if summary.wasStopped { tell("stopped by a signal after step \(summary.step); the same command goes on from there") }
+            if json { try printJSON(TrainResult(summary, trainer)) }
         }
+        if stoppedStep.withLock({ $0 }) != nil { throw ExitCode(Failure.Kind.resumable.rawValue) }
     }
 }
 
@@ -60,7 +62,7 @@ private struct TrainResult: Encodable {
 
     init(_ summary: Trainer.Summary, _ trainer: Trainer) {
         step = summary.step
-        finished = summary.stopSignal == nil
+        finished = !summary.wasStopped
         folder = trainer.folder.path
         loss = summary.loss
         evaluation = Dictionary(uniqueKeysWithValues: summary.evaluation.map { ($0.name, $0.report) })

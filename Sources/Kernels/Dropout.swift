@@ -3,6 +3,7 @@
 // Shapes: R rows, C columns.
 
 public import Buffers
+private import CVectorMath
 public import Randomness
 
 /// `y_rc = x_rc · [u_rc < keep] / keep` with u uniform from `field` at (step, globalRows_r, c). Overwrites `y`, which may be `x`.
@@ -37,18 +38,19 @@ private func checkDropout(_ x: Floats, _ keep: Float, rows: Int, _ columns: Int,
     check("y", y, holds: rows * columns)
 }
 
-@inline(__always)
 private func dropRow(
     _ x: UnsafePointer<Float>, _ keep: Float, _ field: RandomField, _ step: Int, _ row: Int, _ columns: Int,
     into y: UnsafeMutablePointer<Float>
 ) {
     // u < keep compared on the 24 bits of RandomField.uniform; keep · 2²⁴ ≤ 2²⁴ is exact.
     let threshold = UInt32((keep * 0x1p24).rounded(.up))
-    let scale = 1 / keep
-    for block in 0..<(columns + 3) / 4 {
-        let bits = field.bits(step: step, row: row, block: block)
-        for lane in 0..<min(4, columns - 4 * block) {
-            y[4 * block + lane] = bits[lane] >> 8 < threshold ? x[4 * block + lane] * scale : 0
+    let philox = field.input(step: step, row: row, block: 0)
+    withUnsafeBytes(of: philox.counter) { counter in
+        withUnsafeBytes(of: philox.key) { key in
+            guard let counter = counter.assumingMemoryBound(to: UInt32.self).baseAddress,
+                let key = key.assumingMemoryBound(to: UInt32.self).baseAddress
+            else { return }
+            fanoise_dropout_row(x, columns, counter, key, threshold, 1 / keep, y)
         }
     }
 }

@@ -34,9 +34,16 @@ public struct RandomField: Sendable {
 
     /// Four numbers of 32 bits: columns 4·`block` ..< 4·`block` + 4 of a row. Rows are below 2⁴⁰, steps and blocks below 2³².
     @inlinable public func bits(step: Int, row: Int, block: Int) -> SIMD4<UInt32> {
+        let philox = input(step: step, row: row, block: block)
+        return Philox.bits(counter: philox.counter, key: philox.key)
+    }
+
+    /// What Philox is given for `bits`: for kernels that make many blocks at once (the block is the counter's first word).
+    @inlinable public func input(step: Int, row: Int, block: Int) -> (counter: SIMD4<UInt32>, key: SIMD2<UInt32>) {
         let high = UInt32(truncatingIfNeeded: row >> 32) &* 0x9E37_79B9 ^ seedHigh
-        return Philox.bits(
-            counter: SIMD4(UInt32(truncatingIfNeeded: block), UInt32(truncatingIfNeeded: row), UInt32(truncatingIfNeeded: step), high), key: key)
+        let counter = SIMD4(
+            UInt32(truncatingIfNeeded: block), UInt32(truncatingIfNeeded: row), UInt32(truncatingIfNeeded: step), high)
+        return (counter, key)
     }
 
     /// Uniform in [0, 1), a multiple of 2⁻²⁴.

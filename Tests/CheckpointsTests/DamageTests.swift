@@ -67,7 +67,8 @@ import Testing
         for warning in warnings {
             #expect(warning == warnings[0])
             #expect(warning.count == 1)
-            #expect(warning[0].hasPrefix("\(newest) is skipped: ") && warning[0].contains(file))
+            let sentence = try #require(warning.first)
+            #expect(sentence.hasPrefix("\(newest) is skipped: ") && sentence.contains(file))
         }
         let failures = try CheckpointStoreTests.outcomes(ranks: 3) {
             _ = try store.open(path: newest, communicator: $0)

@@ -53,7 +53,7 @@ func setsNeitherStraddleNorLeak(heldOut: Double, seenShare: Double) {
     let sets = Dictionary(grouping: plan.rows, by: \.set)
     let train = sets[.train] ?? []
     let seen = sets[.seen] ?? []
-    let unseen = sets[.unseen] ?? []
+    let unseen = (sets[.unseen] ?? []) + (sets[.unseenOther] ?? [])
     #expect(Set(train.map { plan.bases[$0.concept] }).isDisjoint(with: unseen.map { plan.bases[$0.concept] }))
     #expect(Set(train.map { plan.ids[$0.concept] }).isDisjoint(with: unseen.map { plan.ids[$0.concept] }))
     #expect(

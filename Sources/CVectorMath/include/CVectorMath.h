@@ -3,6 +3,8 @@
 #ifndef FANOISE_CVECTORMATH_H
 #define FANOISE_CVECTORMATH_H
 
+#include <stdint.h>
+
 #pragma clang assume_nonnull begin
 
 enum { FANOISE_IDENTITY = 0, FANOISE_GELU_TANH = 1, FANOISE_GELU_ERF = 2, FANOISE_QUICK_GELU = 3 };
@@ -53,6 +55,9 @@ void fanoise_column_exp_sums(const float *tile, long stride, long rows, long col
 void fanoise_exp_two_way_row(float *x, long count, float reference, const float *references, float scale);
 /// With z_i = x_i + bias: x_i = scale · sigmoid(z_i); returns Σ log(1 + e^z_i) and Σ sigmoid(z_i).
 double fanoise_sigmoid_row(float *x, long count, float bias, float scale, double *sum);
+/// y_i = x_i · [(w_i >> 8) < threshold] · scale, w_i word i mod 4 of Philox 4×32-10 at counter + (i / 4, 0, 0, 0); y may be x.
+void fanoise_dropout_row(
+    const float *x, long count, const uint32_t *counter, const uint32_t *key, uint32_t threshold, float scale, float *y);
 
 /// Packed sequences: rows offsets[s] ..< offsets[s + 1] of qkv [T, 3·heads·head_width] attend to each other.
 typedef struct {

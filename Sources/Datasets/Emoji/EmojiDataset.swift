@@ -11,7 +11,8 @@ import Synchronization
 /// DIR/manifest.json                    counts, parameters, sources, licences
 /// DIR/train.jsonl                      one row per emoji and drawing to train on
 /// DIR/seen.jsonl                       A: emojis of train.jsonl in a drawing that is not in it
-/// DIR/unseen.jsonl                     B: emojis of bases that are not in train.jsonl
+/// DIR/unseen.jsonl                     B: emojis of bases that are not in train.jsonl, each in its first drawing
+/// DIR/unseen-other.jsonl               the other drawings of B's emojis
 /// DIR/images/DRAWING/CODEPOINTS.png    RGB, `size` × `size`
 /// ```
 ///

@@ -153,7 +153,7 @@ extension EmojiManifest.Drawing {
         bytes = rows.reduce(0) { $0 + (content.pictures[$1.concept][index]?.png.count ?? 0) }
         train = rows.count { $0.set == .train }
         seen = rows.count { $0.set == .seen }
-        unseen = rows.count { $0.set == .unseen }
+        unseen = rows.count { $0.set == .unseen || $0.set == .unseenOther }
         identical = owners.reduce(0) { $0 + ($1.count > 1 ? $1.count : 0) }
     }
 }

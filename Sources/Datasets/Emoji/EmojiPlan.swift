@@ -6,8 +6,10 @@ public enum EmojiSet: String, Sendable, CaseIterable, Codable {
     case train
     /// A: emojis of the training set in a drawing of theirs that was never trained on.
     case seen
-    /// B: emojis of which neither picture nor caption was ever trained on.
+    /// B: emojis of which neither picture nor caption was ever trained on, each in the first drawing that has it.
     case unseen
+    /// The other drawings of B's emojis.
+    case unseenOther = "unseen-other"
 }
 
 /// The assignment of drawn pictures to sets.
@@ -42,7 +44,7 @@ struct EmojiPlan: Sendable {
             let available = hashes[index].indices.filter { hashes[index][$0] != nil }
             let base = bases[index]
             if split.isUnseen(base: base) {
-                planned += available.map { Row(concept: index, drawing: $0, set: .unseen) }
+                planned += available.map { Row(concept: index, drawing: $0, set: $0 == available[0] ? .unseen : .unseenOther) }
                 continue
             }
             let painted = available.filter { drawings[$0].isColour }

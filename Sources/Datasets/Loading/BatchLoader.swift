@@ -76,7 +76,8 @@ public final class BatchLoader {
     public var statistics: LoaderStatistics {
         let kept = preparer.kept
         return LoaderStatistics(
-            skippedRows: preparer.source.skipped + preparer.replacedRows, secondsWaited: secondsWaited, keptPictures: kept.pictures,
+            skippedRows: preparer.source.skipped + preparer.replacedRows, secondsWaited: secondsWaited,
+            keptPictures: kept.pictures,
             keptBytes: kept.bytes)
     }
 }

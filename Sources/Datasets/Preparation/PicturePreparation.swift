@@ -3,7 +3,6 @@
 // Shapes: S side of a prepared picture; pixels are [S, S, 3] bytes, values [3, S, S] floats.
 
 public import Pictures
-
 import Randomness
 
 /// What a byte of a picture becomes.

@@ -64,10 +64,14 @@ final class RowPreparer: Sendable {
 
     /// - Throws: `Failure(.configuration)` if a column holds something else than its preparation expects.
     init(source: any PairSource, preparation: PairPreparation, seed: UInt64, cacheBytes: Int) throws {
-        for (name, column, side) in [("query", source.query, preparation.query), ("target", source.target, preparation.target)]
+        for (name, column, side) in [
+            ("query", source.query, preparation.query), ("target", source.target, preparation.target),
+        ]
         where column.kind != side.kind {
             throw Failure(
-                .configuration, "the \(name) column \(column.name) holds a \(column.kind.rawValue), but is prepared as a \(side.kind.rawValue)")
+                .configuration,
+                "the \(name) column \(column.name) holds a \(column.kind.rawValue), but is prepared as a \(side.kind.rawValue)"
+            )
         }
         self.source = source
         store = PictureStore(byteLimit: cacheBytes)
@@ -80,7 +84,8 @@ final class RowPreparer: Sendable {
 
     /// Both sides of training rows, augmented, and the rows that were taken.
     /// - Parameter firstRow: place in the global batch of the first of `rows`.
-    func training(rows: [Int], step: Int, firstRow: Int) throws -> (queries: SideBatch, targets: SideBatch, rows: [Int]) {
+    func training(rows: [Int], step: Int, firstRow: Int) throws -> (queries: SideBatch, targets: SideBatch, rows: [Int])
+    {
         var taken: [Int] = []
         var prepared: [[Prepared]] = [[], []]
         for (offset, row) in rows.enumerated() {
@@ -106,7 +111,10 @@ final class RowPreparer: Sendable {
             if !unreadable.withLock({ $0.contains(index) }) {
                 do {
                     let content = try source.row(index)
-                    return (index, try sides.indices.map { try prepare(content, side: $0, step: step, globalRow: globalRow) })
+                    return (
+                        index,
+                        try sides.indices.map { try prepare(content, side: $0, step: step, globalRow: globalRow) }
+                    )
                 } catch let failure as Failure {
                     guard case .skip(let share) = source.onError else { throw failure }
                     try noteUnreadable(index, share: share, failure)
@@ -124,8 +132,9 @@ final class RowPreparer: Sendable {
         let (skipped, all) = (number + source.skipped, source.count + source.skipped)
         guard Double(skipped) <= share * Double(all), number < source.count else {
             throw Failure(
-                failure.kind,
-                "\(skipped) of \(all) rows cannot be read, more than the share of \(share) allowed; the last: \(failure.message)")
+                .data,
+                "\(skipped) of \(all) rows cannot be read, more than the share of \(share) allowed; the last: \(failure.message)"
+            )
         }
     }
 
@@ -140,7 +149,8 @@ final class RowPreparer: Sendable {
             let caption =
                 step.map {
                     CaptionChoice.caption(
-                        name, alternatives: alternatives, nameProbability: preparation.nameProbability, field: side.caption,
+                        name, alternatives: alternatives, nameProbability: preparation.nameProbability,
+                        field: side.caption,
                         step: $0, row: globalRow)
                 } ?? name
             return .tokens(preparation.tokenizer.encode(caption, contextLength: preparation.contextLength))
@@ -162,7 +172,8 @@ final class RowPreparer: Sendable {
         let values = Floats(count: rows.count * stride)
         for case (let offset, .pixels(let pixels)) in rows.enumerated() {
             let change =
-                step.map { PictureChange(preparation, field: side.augmentation, step: $0, row: firstRow + offset) } ?? PictureChange()
+                step.map { PictureChange(preparation, field: side.augmentation, step: $0, row: firstRow + offset) }
+                ?? PictureChange()
             pixels.withUnsafeBufferPointer { pixels in
                 side.table.withUnsafeBufferPointer { table in
                     guard let pixels = pixels.baseAddress, let table = table.baseAddress else { return }

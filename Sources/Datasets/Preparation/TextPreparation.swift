@@ -29,8 +29,11 @@ enum CaptionChoice {
     static func caption(
         _ name: String, alternatives: [String], nameProbability: Double, field: RandomField, step: Int, row: Int
     ) -> String {
-        guard !alternatives.isEmpty, Double(field.uniform(step: step, row: row, column: 0)) >= nameProbability else { return name }
-        let number = 1 + field.integer(below: min(maximumAlternatives, alternatives.count), step: step, row: row, column: 1)
+        guard !alternatives.isEmpty, Double(field.uniform(step: step, row: row, column: 0)) >= nameProbability else {
+            return name
+        }
+        let number =
+            1 + field.integer(below: min(maximumAlternatives, alternatives.count), step: step, row: row, column: 1)
         var left = Array(alternatives.indices)
         var chosen: [String] = []
         for draw in 0..<number {

@@ -53,7 +53,9 @@ struct EpochPlan {
 
         byConcept = RowsByConcept(concepts: concepts, conceptCount: conceptCount, order: order)
         // Concepts by falling number of rows: only the first ones can press.
-        let crowded = remaining.indices.filter { remaining[$0] > 0 }.sorted { (remaining[$1], $0) < (remaining[$0], $1) }
+        let crowded = remaining.indices.filter { remaining[$0] > 0 }.sorted {
+            (remaining[$1], $0) < (remaining[$0], $1)
+        }
         let initial = remaining
         rows.reserveCapacity(order.count)
         var shortRows: [Int] = []

@@ -59,7 +59,8 @@ public final class GlobalSampler: Sendable {
     ///   - ids: concept of each row; n entries.
     ///   - globalBatch: N.
     /// - Throws: `Failure(.configuration)` if an epoch would have no step.
-    public init(ids: [Int64], globalBatch: Int, seed: UInt64, last: LastBatch = .mask, distinctIDs: Bool = true) throws {
+    public init(ids: [Int64], globalBatch: Int, seed: UInt64, last: LastBatch = .mask, distinctIDs: Bool = true) throws
+    {
         precondition(globalBatch > 0, "a global batch of \(globalBatch) rows")
         count = ids.count
         self.globalBatch = globalBatch
@@ -71,7 +72,8 @@ public final class GlobalSampler: Sendable {
                 .configuration,
                 ids.isEmpty
                     ? "there are no rows to train on"
-                    : "batch.global is \(globalBatch), but there are \(ids.count) rows and batch.last is drop: no batch is ever full")
+                    : "batch.global is \(globalBatch), but there are \(ids.count) rows and batch.last is drop: no batch is ever full"
+            )
         }
         shuffle = RandomField(seed: seed, purpose: .shuffle)
         var numbers: [Int64: Int] = [:]

@@ -16,7 +16,9 @@ struct ConceptIDs {
     init(hash: @escaping (ArraySlice<UInt8>) -> Int64 = { ConceptIDs.hash($0) }) { self.hash = hash }
 
     /// FNV-1a, 64 bits.
-    static func hash(_ bytes: some Sequence<UInt8>) -> Int64 { Int64(bitPattern: fnv(bytes, from: 0xcbf2_9ce4_8422_2325)) }
+    static func hash(_ bytes: some Sequence<UInt8>) -> Int64 {
+        Int64(bitPattern: fnv(bytes, from: 0xcbf2_9ce4_8422_2325))
+    }
 
     private static func fnv(_ bytes: some Sequence<UInt8>, from start: UInt64) -> UInt64 {
         bytes.reduce(start) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
@@ -29,7 +31,9 @@ struct ConceptIDs {
         // Another start and another order make the check independent of the number.
         let check = Self.fnv(id.reversed(), from: 0x9e37_79b9_7f4a_7c15 ^ UInt64(id.count))
         if let known = seen.updateValue(check, forKey: number), known != check {
-            throw Failure(.data, "\(place()): the id \(String(decoding: id, as: UTF8.self)) has the number of another id; change either")
+            throw Failure(
+                .data,
+                "\(place()): the id \(String(decoding: id, as: UTF8.self)) has the number of another id; change either")
         }
         return number
     }

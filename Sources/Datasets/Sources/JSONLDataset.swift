@@ -53,7 +53,9 @@ public struct JSONLDataset: PairSource {
         (ids, starts, lines) = (index.ids, index.starts, index.lines)
         (skipped, skippedReasons) = (index.skipped, index.reasons)
         guard !ids.isEmpty else {
-            throw Failure(.data, "\(path) has no rows" + (skipped > 0 ? " that can be read, of \(skipped): \(skippedReasons[0])" : ""))
+            throw Failure(
+                .data,
+                "\(path) has no rows" + (skipped > 0 ? " that can be read, of \(skipped): \(skippedReasons[0])" : ""))
         }
     }
 
@@ -140,17 +142,22 @@ private struct RowReader {
         return (row, try id(bytes, fields, place))
     }
 
-    private func id(_ bytes: UnsafeRawBufferPointer, _ fields: Fields, _ place: String) throws(Failure) -> ArraySlice<UInt8>? {
+    private func id(_ bytes: UnsafeRawBufferPointer, _ fields: Fields, _ place: String) throws(Failure) -> ArraySlice<
+        UInt8
+    >? {
         guard let field = fields.first(where: { $0.name == "id" }) else { return nil }
         switch field.value {
         case .string(let range) where !range.isEmpty: return ArraySlice(JSONLine.text(bytes, range).utf8)
-        case .scalar(let range) where Int64(String(decoding: bytes[range], as: UTF8.self)) != nil: return ArraySlice(bytes[range])
+        case .scalar(let range) where Int64(String(decoding: bytes[range], as: UTF8.self)) != nil:
+            return ArraySlice(bytes[range])
         default: throw Failure(.data, "\(place): id is neither a text nor an integer")
         }
     }
 
     /// The field that a column names, or one that stands for it.
-    private func field(_ fields: Fields, _ column: Column, _ place: String) throws(Failure) -> (name: String, value: JSONField) {
+    private func field(_ fields: Fields, _ column: Column, _ place: String) throws(Failure) -> (
+        name: String, value: JSONField
+    ) {
         let names = [column.name] + (Self.families.first { $0.contains(column.name) } ?? [])
         for name in names {
             if let field = fields.first(where: { $0.name == name }) { return field }
@@ -163,12 +170,16 @@ private struct RowReader {
         _ bytes: UnsafeRawBufferPointer, _ fields: Fields, _ column: Column, _ place: String
     ) throws(Failure) -> String {
         let field = try field(fields, column, place)
-        guard case .string(let range) = field.value else { throw Failure(.data, "\(place): \(field.name) is not the path of a picture") }
+        guard case .string(let range) = field.value else {
+            throw Failure(.data, "\(place): \(field.name) is not the path of a picture")
+        }
         let relative = JSONLine.text(bytes, range)
         func refused(_ why: String) -> Failure { Failure(.data, "\(place): \(field.name) '\(relative)' \(why)") }
         guard !relative.utf8.isEmpty else { throw refused("is empty") }
         guard !relative.utf8.contains(0) else { throw refused("has a zero byte") }
-        guard relative.utf8.first != UInt8(ascii: "/") else { throw refused("is absolute; paths begin at the folder of the data file") }
+        guard relative.utf8.first != UInt8(ascii: "/") else {
+            throw refused("is absolute; paths begin at the folder of the data file")
+        }
         guard !relative.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) }) else {
             throw refused("leaves the folder of the data file")
         }
@@ -190,7 +201,9 @@ private struct RowReader {
         default: throw Failure(.data, "\(place): \(field.name) is neither a text nor a list of texts")
         }
         if let others = fields.first(where: { $0.name == field.name + "s" }), case .array(let range) = others.value {
-            guard let list = list(bytes, range) else { throw Failure(.data, "\(place): \(others.name) is not a list of texts") }
+            guard let list = list(bytes, range) else {
+                throw Failure(.data, "\(place): \(others.name) is not a list of texts")
+            }
             captions += list
         }
         let main = captions.removeFirst()

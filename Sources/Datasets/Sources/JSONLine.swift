@@ -31,7 +31,9 @@ struct JSONLine {
     }
 
     /// The fields of the object that fills `range` of `bytes`, in the order written.
-    static func fields(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) throws(JSONLineError) -> [(name: String, value: JSONField)] {
+    static func fields(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) throws(JSONLineError) -> [(
+        name: String, value: JSONField
+    )] {
         var reader = JSONLine(bytes, range)
         do throws(JSONLineError) {
             reader.skipSpace()
@@ -39,7 +41,9 @@ struct JSONLine {
             var fields: [(name: String, value: JSONField)] = []
             try reader.object(depth: 1) { name, value in
                 let name = Self.text(bytes, name)
-                guard !fields.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) else { return "the key \"\(name)\" twice" }
+                guard !fields.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
+                    return "the key \"\(name)\" twice"
+                }
                 fields.append((name, value))
                 return nil
             }
@@ -165,11 +169,17 @@ struct JSONLine {
             switch byte {
             case UInt8(ascii: "\""):
                 let range = opening + 1..<position
-                if !isASCII, String(validating: bytes[range], as: UTF8.self) == nil { throw error("this string is not UTF-8") }
+                if !isASCII, String(validating: bytes[range], as: UTF8.self) == nil {
+                    position = opening
+                    throw error("this string is not UTF-8")
+                }
                 position += 1
                 return range
             case UInt8(ascii: "\\"): try escape()
-            case 0..<0x20: throw error("a control character in a string; write it as \\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))")
+            case 0..<0x20:
+                throw error(
+                    "a control character in a string; write it as \\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))"
+                )
             default:
                 isASCII = isASCII && byte < 0x80
                 position += 1
@@ -180,10 +190,13 @@ struct JSONLine {
     }
 
     private mutating func escape() throws(JSONLineError) {
-        guard position + 1 < end, "\"\\/bfnrtu".utf8.contains(bytes[position + 1]) else { throw error("an unknown escape") }
+        guard position + 1 < end, "\"\\/bfnrtu".utf8.contains(bytes[position + 1]) else {
+            throw error("an unknown escape")
+        }
         let isUnicode = bytes[position + 1] == UInt8(ascii: "u")
         if isUnicode {
-            guard position + 6 <= end, bytes[position + 2..<position + 6].allSatisfy({ Self.hexDigit($0) != nil }) else {
+            guard position + 6 <= end, bytes[position + 2..<position + 6].allSatisfy({ Self.hexDigit($0) != nil })
+            else {
                 throw error("\\u needs four hexadecimal digits")
             }
         }
@@ -216,7 +229,9 @@ struct JSONLine {
     private mutating func sequence(
         depth: Int, closing: UInt8, _ element: (inout JSONLine) throws(JSONLineError) -> Void
     ) throws(JSONLineError) {
-        guard depth <= Self.maximumDepth else { throw error("more than \(Self.maximumDepth) brackets inside each other") }
+        guard depth <= Self.maximumDepth else {
+            throw error("more than \(Self.maximumDepth) brackets inside each other")
+        }
         position += 1
         skipSpace()
         if peek == closing {
@@ -228,7 +243,8 @@ struct JSONLine {
             skipSpace()
             let byte = peek
             guard byte == closing || byte == UInt8(ascii: ",") else {
-                throw error(byte == nil ? "the line ends inside brackets" : "a comma or a closing bracket should be here")
+                throw error(
+                    byte == nil ? "the line ends inside brackets" : "a comma or a closing bracket should be here")
             }
             position += 1
             if byte == closing { return }

@@ -64,7 +64,8 @@ public final class ByteBPETokenizer: Sendable {
     public static func train(
         texts: some Sequence<String>, vocabularySize: Int, options: Options = Options(), minimumCount: Int = 2
     ) -> ByteBPETokenizer {
-        precondition(vocabularySize >= 258, "a vocabulary of \(vocabularySize) tokens cannot hold 256 bytes and two marks")
+        precondition(
+            vocabularySize >= 258, "a vocabulary of \(vocabularySize) tokens cannot hold 256 bytes and two marks")
         let splitter = WordSplitter(lowercases: options.lowercases, prependsSpace: options.prependsSpace)
         var words: [[UInt8]: Int] = [:]
         for text in texts {
@@ -127,7 +128,8 @@ public final class ByteBPETokenizer: Sendable {
     public func decodeBytes(_ tokens: some Sequence<Int32>) -> [UInt8] {
         var bytes: [UInt8] = []
         for token in tokens where token != startOfText && token != endOfText {
-            precondition(self.tokens.indices.contains(Int(token)), "token \(token) of a vocabulary of \(vocabularySize)")
+            precondition(
+                self.tokens.indices.contains(Int(token)), "token \(token) of a vocabulary of \(vocabularySize)")
             bytes.append(contentsOf: self.tokens[Int(token)])
         }
         return bytes

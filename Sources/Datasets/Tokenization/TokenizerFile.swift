@@ -1,8 +1,7 @@
 // Writing a tokenizer as Hugging Face's tokenizer.json. Not here: reading it back (TokenizerFileReader).
 
-public import Foundation
-
 import Failures
+public import Foundation
 
 extension ByteBPETokenizer {
     /// The tokenizer as `tokenizer.json`: equal tokenizers give equal bytes.
@@ -20,11 +19,15 @@ extension ByteBPETokenizer {
             #"\#(name): {"id": \#(name), "ids": [\#(id)], "tokens": [\#(name)]}"#
         }
         func mark(_ name: String, _ type: Int) -> String { #"{"SpecialToken": {"id": \#(name), "type_id": \#(type)}}"# }
-        func sequence(_ name: String, _ type: Int) -> String { #"{"Sequence": {"id": "\#(name)", "type_id": \#(type)}}"# }
+        func sequence(_ name: String, _ type: Int) -> String {
+            #"{"Sequence": {"id": "\#(name)", "type_id": \#(type)}}"#
+        }
         let single = [mark(start, 0), sequence("A", 0), mark(end, 0)].joined(separator: ", ")
         let pair = [single, sequence("B", 1), mark(end, 1)].joined(separator: ", ")
         let vocabulary = tokens.indices.map { "      \(Self.quoted(text(of: $0))): \($0)" }
-        let rules = merges.map { "      [\(Self.quoted(text(of: Int($0.left)))), \(Self.quoted(text(of: Int($0.right))))]" }
+        let rules = merges.map {
+            "      [\(Self.quoted(text(of: Int($0.left)))), \(Self.quoted(text(of: Int($0.right))))]"
+        }
         let document = """
             {
               "version": "1.0",
@@ -79,7 +82,8 @@ extension ByteBPETokenizer {
         return ByteSymbols.text(of: tokens[token])
     }
 
-    private static let byteLevel = #"{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true}"#
+    private static let byteLevel =
+        #"{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true}"#
 
     private var normalizer: String {
         let steps = [
@@ -87,12 +91,14 @@ extension ByteBPETokenizer {
             options.prependsSpace ? #"{"type": "Prepend", "prepend": " "}"# : nil,
         ].compactMap { $0 }
         if steps.isEmpty { return "null" }
-        return steps.count == 1 ? steps[0] : #"{"type": "Sequence", "normalizers": [\#(steps.joined(separator: ", "))]}"#
+        return steps.count == 1
+            ? steps[0] : #"{"type": "Sequence", "normalizers": [\#(steps.joined(separator: ", "))]}"#
     }
 
     private var decoder: String {
         guard options.prependsSpace else { return Self.byteLevel }
-        return #"{"type": "Sequence", "decoders": [\#(Self.byteLevel), {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}"#
+        return
+            #"{"type": "Sequence", "decoders": [\#(Self.byteLevel), {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}"#
     }
 
     /// A JSON string; byte symbols hold no control characters.

@@ -1,8 +1,7 @@
 // Reading tokenizer.json strictly: what it says is done exactly, or refused. Not here: writing it (TokenizerFile).
 
-public import Foundation
-
 import Failures
+public import Foundation
 
 extension ByteBPETokenizer {
     /// Reads a `tokenizer.json` that uses what this type can do: BPE on ByteLevel words, Lowercase and Prepend " " or neither, start and
@@ -26,7 +25,8 @@ extension ByteBPETokenizer {
         let (start, end) = try check.marks()
         let (tokens, ids) = try check.vocabulary(start: start, end: end)
         self.init(
-            options: options, tokens: tokens, merges: try check.merges(ids: ids), startOfText: Int32(start.id), endOfText: Int32(end.id))
+            options: options, tokens: tokens, merges: try check.merges(ids: ids), startOfText: Int32(start.id),
+            endOfText: Int32(end.id))
     }
 }
 
@@ -88,12 +88,18 @@ private struct TokenizerCheck {
     let file: TokenizerDocument
     let name: String
 
-    private func wrong(_ key: String, _ what: String) -> Failure { Failure(.data, "the tokenizer \(name): \(key) \(what)") }
+    private func wrong(_ key: String, _ what: String) -> Failure {
+        Failure(.data, "the tokenizer \(name): \(key) \(what)")
+    }
 
     func options() throws -> ByteBPETokenizer.Options {
         guard let splitting = file.pre_tokenizer, splitting.type == "ByteLevel", splitting.add_prefix_space == false,
             splitting.use_regex ?? true
-        else { throw wrong("pre_tokenizer", "is not ByteLevel with add_prefix_space false and use_regex true, the only kind known here") }
+        else {
+            throw wrong(
+                "pre_tokenizer",
+                "is not ByteLevel with add_prefix_space false and use_regex true, the only kind known here")
+        }
         var options = ByteBPETokenizer.Options(lowercases: false, prependsSpace: false)
         let stages = file.normalizer.map { $0.type == "Sequence" ? $0.normalizers ?? [] : [$0] } ?? []
         for stage in stages {
@@ -108,17 +114,22 @@ private struct TokenizerCheck {
 
     func marks() throws -> (start: TokenizerDocument.Added, end: TokenizerDocument.Added) {
         let pieces = file.post_processor?.single ?? []
-        guard file.post_processor?.type == "TemplateProcessing", pieces.count == 3, let first = pieces[0].SpecialToken?.id,
+        guard file.post_processor?.type == "TemplateProcessing", pieces.count == 3,
+            let first = pieces[0].SpecialToken?.id,
             pieces[1].Sequence != nil, let last = pieces[2].SpecialToken?.id
         else { throw wrong("post_processor.single", "is not: start of text, A, end of text") }
         func mark(_ content: String, _ expected: String) throws -> TokenizerDocument.Added {
-            guard content == expected else { throw wrong("post_processor.single", "names \(content) instead of \(expected)") }
+            guard content == expected else {
+                throw wrong("post_processor.single", "names \(content) instead of \(expected)")
+            }
             guard let token = file.added_tokens.first(where: { $0.content == content }) else {
                 throw wrong("added_tokens", "lacks \(content)")
             }
             return token
         }
-        guard file.added_tokens.count == 2 else { throw wrong("added_tokens", "has \(file.added_tokens.count) entries instead of 2") }
+        guard file.added_tokens.count == 2 else {
+            throw wrong("added_tokens", "has \(file.added_tokens.count) entries instead of 2")
+        }
         return (try mark(first, ByteBPETokenizer.startOfTextName), try mark(last, ByteBPETokenizer.endOfTextName))
     }
 
@@ -128,7 +139,8 @@ private struct TokenizerCheck {
     ) throws -> (tokens: [[UInt8]], ids: [String: Int32]) {
         let model = file.model
         guard model.type == "BPE" else { throw wrong("model.type", "is \(model.type) instead of BPE") }
-        guard model.dropout ?? 0 == 0, (model.continuing_subword_prefix ?? "").isEmpty, (model.end_of_word_suffix ?? "").isEmpty,
+        guard model.dropout ?? 0 == 0, (model.continuing_subword_prefix ?? "").isEmpty,
+            (model.end_of_word_suffix ?? "").isEmpty,
             model.byte_fallback != true, model.ignore_merges != true
         else { throw wrong("model", "uses dropout, a prefix, a suffix, byte_fallback or ignore_merges, unknown here") }
         var written = model.vocab
@@ -141,7 +153,8 @@ private struct TokenizerCheck {
         var tokens = [[UInt8]?](repeating: nil, count: written.count)
         for (text, id) in written {
             guard tokens.indices.contains(id) else {
-                throw wrong("model.vocab", "gives \(text) the id \(id), outside 0 ..< \(written.count), the number of tokens")
+                throw wrong(
+                    "model.vocab", "gives \(text) the id \(id), outside 0 ..< \(written.count), the number of tokens")
             }
             guard tokens[id] == nil else { throw wrong("model.vocab", "gives the id \(id) to two tokens") }
             let isMark = text == start.content || text == end.content
@@ -153,14 +166,17 @@ private struct TokenizerCheck {
         let complete = tokens.compactMap { $0 }
         let single = Set(complete.filter { $0.count == 1 }.map { $0[0] })
         if let missing = (0..<256).first(where: { !single.contains(UInt8($0)) }) {
-            throw wrong("model.vocab", "has no token for the byte \(missing), written \(ByteSymbols.characters[missing])")
+            throw wrong(
+                "model.vocab", "has no token for the byte \(missing), written \(ByteSymbols.characters[missing])")
         }
         return (complete, written.mapValues { Int32($0) })
     }
 
     func merges(ids: [String: Int32]) throws -> [(left: Int32, right: Int32, result: Int32)] {
         try file.model.merges.enumerated().map { index, merge in
-            guard merge.parts.count == 2 else { throw wrong("model.merges[\(index)]", "has \(merge.parts.count) parts instead of 2") }
+            guard merge.parts.count == 2 else {
+                throw wrong("model.merges[\(index)]", "has \(merge.parts.count) parts instead of 2")
+            }
             let known = (merge.parts + [merge.parts.joined()]).map { (text: $0, id: ids[$0]) }
             if let unknown = known.first(where: { $0.id == nil }) {
                 throw wrong("model.merges[\(index)]", "has '\(unknown.text)', which is not in model.vocab")

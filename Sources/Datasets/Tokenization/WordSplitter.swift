@@ -42,7 +42,11 @@ struct WordSplitter: Sendable, Equatable {
         var ends: [Int] = []
 
         mutating func append(_ scalar: Unicode.Scalar) {
-            if scalar.isASCII { bytes.append(UInt8(scalar.value)) } else { bytes.append(contentsOf: UTF8.encode(scalar) ?? .init()) }
+            if scalar.isASCII {
+                bytes.append(UInt8(scalar.value))
+            } else {
+                bytes.append(contentsOf: UTF8.encode(scalar) ?? .init())
+            }
             classes.append(WordSplitter.characterClass(scalar))
             ends.append(bytes.count)
         }
@@ -92,7 +96,9 @@ struct WordSplitter: Sendable, Equatable {
             let follows = scan.bytes[scan.ends[start]...].prefix(2)
             if let ending = endings.first(where: { follows.starts(with: $0) }) { return start + 1 + ending.count }
         }
-        if byte == UInt8(ascii: " "), start + 1 < classes.count, classes[start + 1] != .space { return runEnd(start + 1) }
+        if byte == UInt8(ascii: " "), start + 1 < classes.count, classes[start + 1] != .space {
+            return runEnd(start + 1)
+        }
         let end = runEnd(start)
         guard classes[start] == .space, end < classes.count, end - start > 1 else { return end }
         return end - 1

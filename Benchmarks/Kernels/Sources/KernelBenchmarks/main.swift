@@ -103,7 +103,8 @@ for (rows, columns) in [(2176, 128), (2176, 512), (16384, 1024)] {
     }
     report("dropout \(size)", 2 * bytes, "GB") {
         dropoutForward(
-            x, keep: 0.9, field: RandomField(seed: 1, purpose: .dropout), step: 1, firstRow: 0, columns: columns, into: y)
+            x, keep: 0.9, field: RandomField(seed: 1, purpose: .dropout), step: 1, firstRow: 0, columns: columns,
+            into: y)
     }
     report("addInto \(size)", 3 * bytes, "GB") { addInto(y, x, scale: 1e-9) }
     report("sumOfSquares \(size)", bytes, "GB") { precondition(sumOfSquares(x) > 0) }
