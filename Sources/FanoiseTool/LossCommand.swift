@@ -105,7 +105,9 @@ private struct LossJob: Sendable {
         let (shape, values) = try NPYArray.readIntegers(path: ids)
         guard shape.count == 1, values.count == n || values.count == k * n else {
             throw Failure(
-                .data, "\(ids): expected \(k == 1 ? "\(n)" : "\(n) or \(k * n)") integers in one dimension, found shape \(shape)")
+                .data,
+                "\(ids): expected \(k == 1 ? "\(n)" : "\(n) or \(k * n)") integers in one dimension, found shape \(shape)"
+            )
         }
         return (0..<values.count / n).flatMap { values[n * $0 + rows.lowerBound..<n * $0 + rows.upperBound] }
     }
@@ -132,7 +134,8 @@ private struct LossJob: Sendable {
             do {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             } catch {
-                throw Failure(.cannotCreate, "\(folder): the folder for gradients cannot be created; check its parent folder")
+                throw Failure(
+                    .cannotCreate, "\(folder): the folder for gradients cannot be created; check its parent folder")
             }
         }
         try queries_BE.write(result.dqueries, blocks: 1, to: folder + "/queries.npy", communicator: communicator)

@@ -22,7 +22,8 @@ public func columnSumsOfExponentials(
 /// `values_j = scale · (e^(values_j − reference) + e^(values_j − references_j))` in place: the sum of a softmax over the row and one
 /// over each column.
 public func exponentials(
-    _ values: UnsafeMutablePointer<Float>, count: Int, minus reference: Float, andMinus references: UnsafePointer<Float>,
+    _ values: UnsafeMutablePointer<Float>, count: Int, minus reference: Float,
+    andMinus references: UnsafePointer<Float>,
     scale: Float
 ) {
     precondition(count >= 0, "count \(count) is negative")

@@ -37,7 +37,8 @@ public func gemm(
     let (m, k) = transposeA == .none ? (a.rows, a.columns) : (a.columns, a.rows)
     let (bK, n) = transposeB == .none ? (b.rows, b.columns) : (b.columns, b.rows)
     precondition(
-        k == bK && k > 0 && c.rows == m && c.columns == n, "product of \(m)×\(k) and \(bK)×\(n) into \(c.rows)×\(c.columns)")
+        k == bK && k > 0 && c.rows == m && c.columns == n,
+        "product of \(m)×\(k) and \(bK)×\(n) into \(c.rows)×\(c.columns)")
     guard m > 0, n > 0 else { return }
     cblas_dgemm(
         CblasRowMajor, transposeA == .none ? CblasNoTrans : CblasTrans, transposeB == .none ? CblasNoTrans : CblasTrans,

@@ -70,7 +70,8 @@ struct Census {
         nonFinite = Self.firstNonFinite(entries)
         let largestQuery = entries.reduce(0) { max($0, $1[.largestQuery]) }
         largestTarget = entries.reduce(0) { max($0, $1[.largestTarget]) }
-        let products = Double(counts.reduce(0, +)) * Double(counts.reduce(0, +)) * Double(options.targetsPerQuery * local.columns)
+        let products =
+            Double(counts.reduce(0, +)) * Double(counts.reduce(0, +)) * Double(options.targetsPerQuery * local.columns)
         switch options.precision {
         case .single: usesDouble = false
         case .double: usesDouble = true

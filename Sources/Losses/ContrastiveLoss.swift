@@ -33,7 +33,8 @@ public struct ContrastiveLossOptions: Sendable, Equatable {
     public var targetsPerQuery: Int
     public var precision: Precision
 
-    public init(kind: Kind = .symmetric, tile: Int? = nil, targetsPerQuery: Int = 1, precision: Precision = .automatic) {
+    public init(kind: Kind = .symmetric, tile: Int? = nil, targetsPerQuery: Int = 1, precision: Precision = .automatic)
+    {
         self.kind = kind
         self.tile = tile
         self.targetsPerQuery = targetsPerQuery
@@ -122,13 +123,17 @@ public struct ContrastiveLoss: Sendable {
     /// - Throws: `Failure(.internal)` on all ranks when they disagree on E, k, kind, τ, b or ids; `CollectiveError`.
     public func callAsFunction(
         queries queries_BE: Floats, targets targets_KBE: Floats, ids: [Int64]? = nil, rows: Int, columns: Int,
-        temperature: Float, bias: Float = 0, valid: [Bool]? = nil, communicator: any Communicator, gradients: Bool = true
+        temperature: Float, bias: Float = 0, valid: [Bool]? = nil, communicator: any Communicator,
+        gradients: Bool = true
     ) throws -> LossResult {
         let k = options.targetsPerQuery
         precondition(rows >= 0 && columns > 0, "\(rows) rows of \(columns) columns")
         precondition(queries_BE.count == rows * columns, "\(queries_BE.count) numbers for \(rows)×\(columns) queries")
-        precondition(targets_KBE.count == k * rows * columns, "\(targets_KBE.count) numbers for \(k)·\(rows)×\(columns) targets")
-        precondition(ids.map { $0.count == rows || $0.count == k * rows } ?? true, "\(ids?.count ?? 0) ids for \(rows) rows, k = \(k)")
+        precondition(
+            targets_KBE.count == k * rows * columns, "\(targets_KBE.count) numbers for \(k)·\(rows)×\(columns) targets")
+        precondition(
+            ids.map { $0.count == rows || $0.count == k * rows } ?? true,
+            "\(ids?.count ?? 0) ids for \(rows) rows, k = \(k)")
         precondition(valid.map { $0.count == rows } ?? true, "\(valid?.count ?? 0) validity flags for \(rows) rows")
         precondition(temperature > 0 && temperature.isFinite, "temperature \(temperature) is not positive")
 

@@ -34,7 +34,8 @@ extension Double: LogitArithmetic {
     static func dot(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, count: Int) -> Double {
         var sum = SIMD4<Double>.zero
         for index in stride(from: 0, to: count - 3, by: 4) {
-            sum += SIMD4(a[index], a[index + 1], a[index + 2], a[index + 3])
+            sum +=
+                SIMD4(a[index], a[index + 1], a[index + 2], a[index + 3])
                 * SIMD4(b[index], b[index + 1], b[index + 2], b[index + 3])
         }
         return (count & ~3..<count).reduce(sum.sum()) { $0 + a[$1] * b[$1] }
@@ -61,7 +62,8 @@ extension Double: LogitArithmetic {
         andMinus references: UnsafePointer<Double>, scale: Double
     ) {
         for index in 0..<count {
-            row[index] = scale * (Foundation.exp(row[index] - reference) + Foundation.exp(row[index] - references[index]))
+            row[index] =
+                scale * (Foundation.exp(row[index] - reference) + Foundation.exp(row[index] - references[index]))
         }
     }
 

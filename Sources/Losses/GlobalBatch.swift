@@ -72,7 +72,8 @@ struct GlobalBatch<Element: LogitArithmetic> {
         for part in Part.all(blocks) {
             let counts = census.counts.map { $0 * width * part.blocks.count }
             try communicator.reduceScatter(
-                dtargets_ME[part.range(of: rows * width)], counts: counts, into: result[part.range(of: localRows * width)])
+                dtargets_ME[part.range(of: rows * width)], counts: counts,
+                into: result[part.range(of: localRows * width)])
         }
         return result
     }

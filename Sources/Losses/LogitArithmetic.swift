@@ -19,7 +19,8 @@ struct Panel<Element: BitwiseCopyable> {
 
     /// Whole rows of a dense matrix.
     init(_ values: Buffer<Element>, rows: Range<Int>, columns: Int) {
-        self.init(values: values, offset: rows.lowerBound * columns, rows: rows.count, columns: columns, stride: columns)
+        self.init(
+            values: values, offset: rows.lowerBound * columns, rows: rows.count, columns: columns, stride: columns)
     }
 
     init(values: Buffer<Element>, offset: Int, rows: Int, columns: Int, stride: Int) {
@@ -69,5 +70,7 @@ protocol LogitArithmetic: BinaryFloatingPoint, CollectiveElement {
         of tile: Panel<Self>, minus references: UnsafePointer<Self>, into sums: UnsafeMutablePointer<Self>)
 
     /// With z = row[j] + bias: `row[j] = scale · sigmoid(z)`; returns `Σ log(1 + exp(z))` and `Σ sigmoid(z)`.
-    static func sigmoids(_ row: UnsafeMutablePointer<Self>, count: Int, bias: Double, scale: Double) -> (loss: Double, sum: Double)
+    static func sigmoids(_ row: UnsafeMutablePointer<Self>, count: Int, bias: Double, scale: Double) -> (
+        loss: Double, sum: Double
+    )
 }

@@ -100,7 +100,8 @@ struct LogitTiles<Element: LogitArithmetic> {
             tile.logits, .none, targets, .none, into: Panel(dqueries_BE, rows: tile.rows, columns: batch.width),
             alpha: 1 / batch.temperature, beta: 1)
         Element.multiply(
-            tile.logits, .transposed, queries, .none, into: Panel(dtargets_ME, rows: tile.columns, columns: batch.width),
+            tile.logits, .transposed, queries, .none,
+            into: Panel(dtargets_ME, rows: tile.columns, columns: batch.width),
             alpha: 1 / batch.temperature, beta: 1)
     }
 

@@ -52,12 +52,14 @@ final class LossSums<Element: LogitArithmetic> {
             // z = s/τ and dQ = G·T/τ: Σ_ij G_ij · ∂z_ij/∂τ = −Σ_ij G_ij s_ij/τ² = −1/τ Σ_i ⟨dq_i, q_i⟩.
             for row in 0..<batch.localRows {
                 let start = row * batch.width
-                temperatureGradient -= Element.dot(
-                    dqueries_BE.base + start, batch.queries_BE.base + start, count: batch.width) / batch.temperature
+                temperatureGradient -=
+                    Element.dot(
+                        dqueries_BE.base + start, batch.queries_BE.base + start, count: batch.width) / batch.temperature
             }
         }
         var result = LossResult(
-            loss: 0, dqueries: Element.floats(dqueries_BE), dtargets: Element.floats(dtargets_KBE), temperatureGradient: 0,
+            loss: 0, dqueries: Element.floats(dqueries_BE), dtargets: Element.floats(dtargets_KBE),
+            temperatureGradient: 0,
             biasGradient: 0, precisionAt1: 0, rows: batch.rows, columns: batch.columns, nonFinite: nil)
         let position = firstNonFinite(result, local)
         let mine = Doubles([

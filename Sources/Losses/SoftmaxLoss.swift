@@ -92,7 +92,9 @@ struct SoftmaxLoss<Element: LogitArithmetic> {
         }
         Element.columnSums(of: tile.logits, minus: maxima.base, into: totals.base)
         for index in 0..<count where totals.base[index] != 0 {
-            columns.add(sum: Double(totals.base[index]), reference: Double(maxima.base[index]), at: tile.columns.lowerBound + index)
+            columns.add(
+                sum: Double(totals.base[index]), reference: Double(maxima.base[index]),
+                at: tile.columns.lowerBound + index)
         }
     }
 

@@ -42,7 +42,9 @@ struct LossCase: Sendable, CustomTestStringConvertible {
                 [[23], [11, 12], [1, 22], [9, 0, 14], [0, 0, 5], [6, 1, 0, 16]].flatMap { counts in
                     [nil, 1, 5, 1000].flatMap { tile in
                         [.single, .double].map { precision in
-                            LossCase(kind: kind, k: k, identities: identities, tile: tile, counts: counts, precision: precision)
+                            LossCase(
+                                kind: kind, k: k, identities: identities, tile: tile, counts: counts,
+                                precision: precision)
                         }
                     }
                 }

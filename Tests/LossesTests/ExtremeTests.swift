@@ -99,6 +99,7 @@ import Testing
                 return "none"
             } catch let failure as Failure { return failure.message }
         }
-        #expect(failures.allSatisfy { $0 == "the ranks disagree on the loss's temperature: 0.25 on rank 0, 0.5 on rank 2" })
+        #expect(
+            failures.allSatisfy { $0 == "the ranks disagree on the loss's temperature: 0.25 on rank 0, 0.5 on rank 2" })
     }
 }

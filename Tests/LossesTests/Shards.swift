@@ -7,7 +7,8 @@ import Randomness
 
 /// Random rows: query i and its positive share a direction, so that losses are neither 0 nor those of pure chance.
 func randomBatch(
-    rows: Int, width: Int, k: Int = 1, scale: Double = 1, temperature: Double = 0.2, bias: Double = -1.5, seed: UInt64 = 1
+    rows: Int, width: Int, k: Int = 1, scale: Double = 1, temperature: Double = 0.2, bias: Double = -1.5,
+    seed: UInt64 = 1
 ) -> DenseBatch {
     let field = RandomField(seed: seed, purpose: .test)
     func matrix(_ step: Int, _ count: Int) -> [[Double]] {
@@ -21,9 +22,12 @@ func randomBatch(
         return row.map { Double(Float($0 / norm * scale)) }
     }
     let queries = (0..<rows).map { i in unit(zip(common[i], own[i]).map { $0 + $1 }) }
-    let targets = (0..<k * rows).map { j in unit(zip(common[j % rows], own[rows + j]).map { (j < rows ? 1 : 0.3) * $0 + $1 }) }
+    let targets = (0..<k * rows).map { j in
+        unit(zip(common[j % rows], own[rows + j]).map { (j < rows ? 1 : 0.3) * $0 + $1 })
+    }
     return DenseBatch(
-        queries: queries, targets: targets, ids: nil, temperature: Double(Float(temperature)), bias: Double(Float(bias)))
+        queries: queries, targets: targets, ids: nil, temperature: Double(Float(temperature)), bias: Double(Float(bias))
+    )
 }
 
 /// The result of all ranks: gradients in the batch's own order, and every rank's view of the numbers that all must share.
@@ -34,7 +38,9 @@ struct AssembledResult: Sendable {
 }
 
 /// Evaluates `batch` with `counts[r]` consecutive rows on rank r.
-func evaluate(_ batch: DenseBatch, _ options: ContrastiveLossOptions, counts: [Int], gradients: Bool = true) throws -> AssembledResult {
+func evaluate(_ batch: DenseBatch, _ options: ContrastiveLossOptions, counts: [Int], gradients: Bool = true) throws
+    -> AssembledResult
+{
     precondition(counts.reduce(0, +) == batch.rows)
     let (n, k, width) = (batch.rows, options.targetsPerQuery, batch.width)
     /// The batch's target indices of a rank, in the order it passes them.
@@ -50,7 +56,8 @@ func evaluate(_ batch: DenseBatch, _ options: ContrastiveLossOptions, counts: [I
         return try ContrastiveLoss(options)(
             queries: Floats(queries[first..<first + counts[world.rank]].flatMap { $0.map { Float($0) } }),
             targets: Floats(mine.flatMap { targets[$0].map { Float($0) } }),
-            ids: ids.map { ids in mine.filter { $0 < ids.count }.map { ids[$0] } }, rows: counts[world.rank], columns: width,
+            ids: ids.map { ids in mine.filter { $0 < ids.count }.map { ids[$0] } }, rows: counts[world.rank],
+            columns: width,
             temperature: temperature, bias: bias, communicator: world, gradients: gradients)
     }
     var dtargets = [[Double]](repeating: [], count: batch.targets.count)
@@ -61,7 +68,9 @@ func evaluate(_ batch: DenseBatch, _ options: ContrastiveLossOptions, counts: [I
         }
     }
     let dqueries = results.flatMap { result in
-        (0..<result.dqueries.count / width).map { result.dqueries[$0 * width..<($0 + 1) * width].array.map(Double.init) }
+        (0..<result.dqueries.count / width).map {
+            result.dqueries[$0 * width..<($0 + 1) * width].array.map(Double.init)
+        }
     }
     return AssembledResult(shared: results, dqueries: dqueries, dtargets: dtargets)
 }

@@ -42,7 +42,7 @@ enum Program {
         // Files, not pipes: nothing blocks when a program says much.
         let folder = try TemporaryFolder()
         let (out, err) = (folder.file("out"), folder.file("err"))
-        for path in [out, err] { FileManager.default.createFile(atPath: path, contents: nil) }
+        for path in [out, err] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: out))
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: err))
         try process.run()
