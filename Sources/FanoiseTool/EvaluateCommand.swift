@@ -14,6 +14,8 @@ struct EvaluateCommand: ParsableCommand {
     @Option(parsing: .singleValue, help: "A held-out set, NAME=FILE.jsonl or FILE.jsonl. Repeatable; default: the sets of the run's configuration.")
     var data: [String] = []
     @Option(help: "Rows encoded at a time.") var chunk = 256
+    @Option(help: "Also draw captions of the last set with their best pictures (.png).") var contactSheet: String?
+    @Option(help: "Title of the contact sheet.") var title: String?
     @OptionGroup var world: WorldOptions
     @Flag(help: "Print one JSON object on standard output.") var json = false
 
@@ -22,7 +24,7 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     func run() throws {
-        let (source, chunk, json) = (source, chunk, json)
+        let (source, chunk, json, contactSheet, title) = (source, chunk, json, contactSheet, title)
         let sets = data.map { argument in
             let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
             return parts.count == 2 ? (name: parts[0], path: parts[1]) : (name: argument, path: argument)
@@ -39,7 +41,12 @@ struct EvaluateCommand: ParsableCommand {
                 reports[name] = report
                 if communicator.rank == 0 { tell("\(name): \(report.summary)") }
             }
-            if json, communicator.rank == 0 { try printJSON(reports) }
+            guard communicator.rank == 0 else { return }
+            if let contactSheet, let (name, path) = chosen.last {
+                try model.retrievalSheet(path, title: title ?? "Captions of \(name) and their best pictures").write(path: contactSheet)
+                tell("\(contactSheet): captions with the pictures they find")
+            }
+            if json { try printJSON(reports) }
         }
     }
 }

@@ -29,8 +29,8 @@ public struct TrainedModel {
 
     /// The configuration the model was trained with.
     public let configuration: RunConfig
-    private let embedder: Embedder
-    private let preparation: PairPreparation
+    let embedder: Embedder
+    let preparation: PairPreparation
 
     /// *Collective.*
     /// - Throws: on every rank alike, `Failure(.inputMissing)` when there is no checkpoint, `Failure(.data)` when it is damaged.

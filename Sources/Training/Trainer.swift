@@ -37,8 +37,9 @@ public final class Trainer {
     private let evaluationSets: [(name: String, set: EvaluationSet)]
     /// Steps that have been done.
     private var done: Int
-    private var collapse = [CollapseTracker(), CollapseTracker()]
-    private var told: Set<String> = []
+    private var collapse: [String: CollapseTracker] = [:]
+    /// For how many steps in a row each remark on the spectra has held.
+    private var held: [String: Int] = [:]
 
     /// Loads the data, builds the model, and puts back the state of an earlier run.
     /// - Parameters:
@@ -170,21 +171,22 @@ public final class Trainer {
         if source.skipped > 0 { log.warn("\(source.path): \(source.skipped) rows are skipped: \(source.skippedReasons.first ?? "")") }
     }
 
-    /// Tells once in words what the spectra of a step give reason to tell.
+    /// Tells once in words what is wrong with the spectra: a collapse at once, the rest when it has held for 50 steps in a row, for
+    /// the first steps of a run are always unlike the others.
     private func watch(_ report: StepReport) {
-        for (side, noise) in [report.queryNoise, report.targetNoise].enumerated() {
+        var holding: Set<String> = []
+        for (side, noise) in [("queries", report.queryNoise), ("targets", report.targetNoise)] {
             guard let noise else { continue }
-            for advice in noise.advice + collapse[side].observe(noise) where told.insert("\(side) \(advice.kind)").inserted {
-                log.warn("step \(report.step), \(side == 0 ? "queries" : "targets"): \(advice)")
+            let trend = collapse[side, default: CollapseTracker()].observe(noise)
+            for (advice, patience) in noise.advice.map({ ($0, 50) }) + trend.map({ ($0, 1) }) {
+                let remark = "\(side) \(Mirror(reflecting: advice).children.first?.label ?? "\(advice)")"
+                holding.insert(remark)
+                held[remark, default: 0] += 1
+                if held[remark] == patience { log.warn("step \(report.step), \(side): \(advice)") }
             }
         }
-    }
-}
-
-extension Advice {
-    /// The remark without its figures: it is made once a run.
-    fileprivate var kind: String {
-        Mirror(reflecting: self).children.first?.label ?? "\(self)"
+        // A remark that was made is not made again.
+        held = held.filter { $0.value >= 50 || holding.contains($0.key) }
     }
 }
 

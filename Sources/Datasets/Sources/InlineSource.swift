@@ -28,12 +28,15 @@ public struct InlineSource: PairSource {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw Failure(.inputMissing, "\(path) cannot be read; give an existing text file, one text a line")
         }
-        guard let text = String(validating: data, as: UTF8.self) else { throw Failure(.data, "\(path) is not UTF-8 text") }
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        var lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         if lines.last?.isEmpty == true { lines.removeLast() }
-        for (index, line) in lines.enumerated() where line.allSatisfy(\.isWhitespace) {
-            throw Failure(.data, "\(path):\(index + 1) is empty; every line is one text")
+        let texts = try lines.enumerated().map { index, line in
+            let place = "\(path):\(index + 1)"
+            let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+            guard let text = String(validating: line, as: UTF8.self) else { throw Failure(.data, "\(place) is not UTF-8 text") }
+            guard !text.allSatisfy(\.isWhitespace) else { throw Failure(.data, "\(place) is empty; every line is one text") }
+            return (side: PairSide.text(text, alternatives: []), place: place)
         }
-        self.init(lines.enumerated().map { (.text(String($1), alternatives: []), "\(path):\($0 + 1)") }, kind: .text)
+        self.init(texts, kind: .text)
     }
 }
