@@ -45,7 +45,7 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
         ConfigMistake("noise: {center: yes}", "found yes, expected true or false"),
         ConfigMistake(
             "noise: {scaling: cubic}",
-            "found cubic, expected one of: none, gaussian, uniform, linear, sublinear, shuffled, power"),
+            "found cubic, expected one of: none, gaussian, uniform, linear, sublinear, power, shuffled"),
         ConfigMistake("noise: 3", "a.yaml:4: noise: found 3, expected a mapping"),
         ConfigMistake("noise:", "noise: found null, expected a mapping"),
         ConfigMistake("noise: [1]", "found a sequence of 1, expected a mapping"),
