@@ -100,7 +100,10 @@ let package = Package(
         .testTarget(name: "CheckpointsTests", dependencies: ["ArrayFiles", "Buffers", "Checkpoints", "Collectives", "Failures"], swiftSettings: strict),
         .testTarget(
             name: "TrainingTests",
-            dependencies: ["ArrayFiles", "Autograd", "Buffers", "Collectives", "Datasets", "Encoders", "Failures", "Losses", "Training"],
+            dependencies: [
+                "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise", "Failures", "Kernels",
+                "Losses", "Optimizers", "Pictures", "Training",
+            ],
             swiftSettings: numeric),
         // Starts the built program, alone and under mpirun, as a user would.
         .testTarget(name: "ToolTests", dependencies: ["ArrayFiles", "Buffers", "FanoiseTool", "Randomness"], swiftSettings: numeric),

@@ -8,30 +8,42 @@ import Kernels
 import Losses
 
 extension TrainingStep {
-    /// Throws on every rank when the loss is not finite on some rank.
+    /// Runs what throws when it meets a value that is not finite, and adds the step to what it says.
+    func requireFinite<Value>(step: Int, _ body: () throws -> Value) throws -> Value {
+        do { return try body() } catch let failure as Failure where failure.kind == .data {
+            throw Failure(.data, "step \(step): \(failure.message)")
+        }
+    }
+
+    /// Throws, equally on every rank, when the loss is not finite on some rank. *Collective.*
     func requireFinite(_ result: LossResult, _ batch: PairBatch, step: Int) throws {
         guard !result.loss.isFinite || result.nonFinite != nil else { return }
-        let place = result.nonFinite.map { "\($0)" } ?? "no single row is the cause"
+        var cause = "no single row is the cause"
+        if let place = result.nonFinite {
+            // The rank that holds the row knows where it comes from.
+            let row = Buffer<Int64>([Int64(batch.rowIndices.indices.contains(place.row) ? batch.rowIndices[place.row] : -1)])
+            try communicator.broadcast(row, root: place.rank)
+            cause = "\(place)" + (row[0] >= 0 ? " (row \(row[0]) of the training data)" : "")
+        }
         throw Failure(
             .data,
-            "step \(step): the loss is not finite: \(place)\(names(of: batch, at: result.nonFinite)). Lower the learning rate, "
-                + "raise loss.temperature.minimum, or look at those rows")
+            "step \(step): the loss is not finite: \(cause). Lower the learning rate, raise loss.temperature.minimum, or look at those rows")
     }
 
-    /// Throws on every rank when a summed gradient is not finite; each rank says whether its own rows were the cause.
+    /// Throws, equally on every rank, when a summed gradient is not finite; says which rank's rows were the cause. *Collective.*
     func requireFinite(gradientNorm: Double, _ batch: PairBatch, step: Int) throws {
         guard !gradientNorm.isFinite else { return }
-        let gradients = model.parameters.gradients
-        let culprit = model.parameters.layout.entries.first { !allFinite(gradients[$0.range]) }
-        let cause = culprit.map { "\($0.name), from this rank's rows \(Self.listing(batch))" } ?? "none of this rank's rows are the cause"
+        let culprits = try communicator.allGather(exchange.nonFiniteParameter ?? -1)
+        var cause = "every rank's part of it is, but not their sum"
+        if let rank = culprits.firstIndex(where: { $0 >= 0 }) {
+            let rows = try communicator.broadcast(Array(Self.listing(batch).utf8), root: rank)
+            cause = "\(model.parameters.layout.entries[culprits[rank]].name), from rows \(String(decoding: rows, as: UTF8.self)) "
+                + "of the training data on rank \(rank)"
+        }
         throw Failure(
             .data,
-            "step \(step): the gradient is not finite: \(cause). Lower the learning rate or the clipping norm, and resume from the last checkpoint")
-    }
-
-    private func names(of batch: PairBatch, at place: LossResult.NonFinite?) -> String {
-        guard let place, place.rank == communicator.rank, place.row < batch.rowIndices.count else { return "" }
-        return " (row \(batch.rowIndices[place.row]) of the training data)"
+            "step \(step): the gradient is not finite: \(cause). Lower the learning rate or the clipping norm, and resume from the last "
+                + "checkpoint")
     }
 
     private static func listing(_ batch: PairBatch) -> String {

@@ -1,7 +1,9 @@
 // Gradients to the ranks that update them, parameters back to all. Not here: the update (Optimizers).
 
+import Autograd
 import Buffers
 import Collectives
+import Kernels
 import Optimizers
 
 /// Reduce-scatters gradients bucket by bucket while backward still runs, and all-gathers the updated parameters.
@@ -12,6 +14,7 @@ import Optimizers
 final class GradientExchange {
     private let communicator: any Communicator
     private let shards: ParameterShards
+    private let layout: ParameterLayout
     private let gradients: Floats
     private let parameters: Floats
     private let bucketOfParameter: [Int]
@@ -20,18 +23,21 @@ final class GradientExchange {
     /// Parameters of each bucket whose local gradient is not complete.
     private var incomplete: [Int] = []
     private var requests: [any CollectiveRequest] = []
+    /// The first parameter whose local gradient was not finite when its bucket left: later it is lost in the sum.
+    private(set) var nonFiniteParameter: Int?
 
-    init(communicator: any Communicator, shards: ParameterShards, parameters: Floats, gradients: Floats) {
+    init(communicator: any Communicator, shards: ParameterShards, parameters: Parameters) {
         self.communicator = communicator
         self.shards = shards
-        self.gradients = gradients
-        self.parameters = parameters
+        layout = parameters.layout
+        gradients = parameters.gradients
+        self.parameters = parameters.values
         var owners = Array(repeating: 0, count: shards.entries.reduce(0) { $0 + $1.count })
         for (bucket, entries) in shards.entries.enumerated() { for entry in entries { owners[entry] = bucket } }
         bucketOfParameter = owners
         arrivals = shards.buckets.indices.map { bucket in
             let piece = shards.piece(ofBucket: bucket, rank: communicator.rank)
-            return communicator.size == 1 ? gradients[piece] : Floats(count: piece.count)
+            return communicator.size == 1 ? parameters.gradients[piece] : Floats(count: piece.count)
         }
     }
 
@@ -39,6 +45,7 @@ final class GradientExchange {
     func begin() {
         precondition(requests.isEmpty, "a gradient exchange is under way")
         incomplete = shards.entries.map(\.count)
+        nonFiniteParameter = nil
     }
 
     /// Tells that nothing will be added to a parameter's local gradient any more; sends every bucket that this completes.
@@ -62,6 +69,9 @@ final class GradientExchange {
 
     private func sendNext() throws {
         let bucket = requests.count
+        if nonFiniteParameter == nil, !allFinite(gradients[shards.buckets[bucket]]) {
+            nonFiniteParameter = shards.entries[bucket].first { !allFinite(gradients[layout.entries[$0].range]) }
+        }
         requests.append(
             try communicator.start(
                 .reduceScatter(

@@ -35,6 +35,8 @@ public final class Trainer {
     private let step: TrainingStep
     private let checkpoints: RunCheckpoints
     private let evaluationSets: [(name: String, set: EvaluationSet)]
+    /// Whether this rank has been asked to stop; tests ask without a signal.
+    var stopRequested: () -> Bool = { StopSignals.request != 0 }
     /// Steps that have been done.
     private var done: Int
     private var collapse: [String: CollapseTracker] = [:]
@@ -122,7 +124,7 @@ public final class Trainer {
         while true {
             let waited = loader.statistics.secondsWaited
             let batch = try loader.next()
-            var report = try step(batch, step: done + 1, stopRequested: StopSignals.request != 0)
+            var report = try step(batch, step: done + 1, stopRequested: stopRequested())
             report.seconds[.data] += loader.statistics.secondsWaited - waited
             done += 1
             watch(report)

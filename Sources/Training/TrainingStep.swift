@@ -18,7 +18,7 @@ final class TrainingStep {
     let communicator: any Communicator
     private let configuration: RunConfig
     private let loss: ContrastiveLoss
-    private let exchange: GradientExchange
+    let exchange: GradientExchange
     private var clock = PhaseClock()
 
     init(configuration: RunConfig, model: DualEncoder, optimizer: ShardedOptimizer, communicator: any Communicator) throws {
@@ -28,8 +28,7 @@ final class TrainingStep {
         self.communicator = communicator
         noise = try BatchNoise(configuration, model: model, communicator: communicator)
         loss = ContrastiveLoss(configuration.loss.options)
-        exchange = GradientExchange(
-            communicator: communicator, shards: optimizer.shards, parameters: model.parameters.values, gradients: model.parameters.gradients)
+        exchange = GradientExchange(communicator: communicator, shards: optimizer.shards, parameters: model.parameters)
     }
 
     /// Encodes, perturbs, compares, differentiates and updates.
@@ -56,7 +55,9 @@ final class TrainingStep {
         let x = Tensor(x_BE, shape: [batch.rows, model.columns], requiresGradient: true)
         let y = Tensor(y_BE, shape: [batch.rows, model.columns], requiresGradient: true)
         let (z, w, reports) = try clock.measure(.noise) {
-            try noise.embeddings(queries: x, targets: y, firstRow: batch.firstRow, globalRows: batch.globalRows, step: step, on: head)
+            try requireFinite(step: step) {
+                try noise.embeddings(queries: x, targets: y, firstRow: batch.firstRow, globalRows: batch.globalRows, step: step, on: head)
+            }
         }
         let noiseReports = [reports.query ?? query.report, reports.target ?? target.report]
 
@@ -109,8 +110,10 @@ extension TrainingStep {
         if noise.actsOnTokens {
             let tokens = input.rows == 0 ? Floats(count: 0) : encoder.embed(input, model.parameters, on: Tape(.inference)).values
             perturbed = try clock.measure(.noise) {
-                try noise.perturbedTokens(
-                    tokens, side: side.rawValue, firstRow: context.firstRow, globalRows: counts.reduce(0, +), step: step)
+                try requireFinite(step: step) {
+                    try noise.perturbedTokens(
+                        tokens, side: side.rawValue, firstRow: context.firstRow, globalRows: counts.reduce(0, +), step: step)
+                }
             }
         }
         let pass = TowerPass(

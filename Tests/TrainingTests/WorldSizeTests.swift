@@ -1,0 +1,124 @@
+// One loss curve and one gradient, whatever the number of ranks. Not here: gradient caching (GradientCachingTests.swift).
+
+import Buffers
+import Collectives
+import Testing
+
+@testable import Training
+
+/// What a run may differ in; every variant must keep to the rule.
+enum Variant: String, CaseIterable, CustomTestStringConvertible {
+    case sublinear, inputNoise, noNoise, jointSpectrum, refreshed, infonce, sigmoid, dropout, textPairs, cached,
+        dropped, bare
+
+    var options: [String] {
+        switch self {
+        case .sublinear: []
+        case .inputNoise: ["noise.position=input"]
+        case .noNoise: ["noise.scaling=none"]
+        case .jointSpectrum: ["noise.spectrum=joint", "noise.center=true"]
+        case .refreshed: ["noise.refresh=3"]
+        case .infonce: ["loss.kind=infonce"]
+        case .sigmoid: ["loss.kind=sigmoid"]
+        case .dropout: ["model.query.dropout=0.1", "model.target.dropout=0.1"]
+        case .textPairs: TinyRun.textPairs
+        case .cached: ["batch.cache_chunk=2", "model.query.dropout=0.1", "noise.position=input"]
+        case .dropped: ["batch.last=drop"]
+        case .bare:
+            ["noise.features=raw", "noise.renormalize=false", "model.query.pooling=mean", "model.target.pooling=mean"]
+        }
+    }
+
+    var testDescription: String { rawValue }
+}
+
+@Suite(.serialized) struct WorldSizeTests {
+    /// 50 steps over 10 epochs. Ranks add in another order: 6·10⁻⁸ relative in a gradient, of which Adam makes at most a step of the
+    /// learning rate where a gradient is itself only rounding. The rule allows 10⁻⁴ of the loss.
+    @Test(arguments: Variant.allCases) func theCurveIsOne(_ variant: Variant) throws {
+        let tiny = try TinyRun.shared.get()
+        let curves = try (1...4).map { ranks in
+            let configuration = try tiny.configuration(variant.options)
+            try train(configuration, ranks: ranks)
+            return try (loss: curve(configuration), norm: curve(configuration, "gradient_norm"))
+        }
+        #expect(curves[0].loss.count == 50 && curves[0].loss.allSatisfy(\.isFinite))
+        // A curve that does not move would agree with anything.
+        #expect(abs(curves[0].loss[40] - curves[0].loss[0]) > 0.05)
+        for (ranks, other) in zip(2..., curves.dropFirst()) {
+            let worst = zip(curves[0].loss, other.loss).map { abs($0 - $1) / max(1, abs($0)) }.max() ?? .infinity
+            #expect(worst <= 1e-4 && other.loss.count == 50, "\(ranks) ranks")
+            let worstNorm = zip(curves[0].norm, other.norm).map { abs($0 - $1) / max(0.1, $0) }.max() ?? .infinity
+            #expect(worstNorm <= 1e-3, "\(ranks) ranks, gradient norm")
+        }
+    }
+
+    /// Parameter by parameter, temperature and bias among them. Sums of a few hundred float32 terms in another order differ by
+    /// √300 · 6·10⁻⁸ ≈ 10⁻⁶ of their terms; terms of both signs cancel to a tenth of their size or less.
+    static let tolerance = 2e-5
+    /// A parameter's gradient below this share of the whole is compared with the whole: what cancels is not known better.
+    static let floor = 1e-3
+
+    @Test(arguments: Variant.allCases) func theGradientIsOne(_ variant: Variant) throws {
+        // Updates that change no bit, so that a later step's gradient is that of the same parameters at every world size.
+        let configuration = try TinyRun.shared.get().configuration(variant.options + ["optimizer.learning_rate=1e-30"])
+        // Step 5 is the batch of two rows: of 4 ranks two are empty. Step 2 is a full one.
+        for step in variant == .dropped ? [2] : [2, 5] {
+            let single = try gradient(configuration, step: step)
+            #expect(single.values.allSatisfy { $0.isFinite })
+            for name in [
+                "loss.log_temperature", "query.patch_embedding.weight", "target.tokens", "query.projection.weight",
+            ] {
+                guard let entry = single.entries.first(where: { $0.name == name }) else { continue }
+                #expect(single(entry).contains { $0 != 0 }, "\(name)")
+            }
+            for ranks in 2...4 {
+                let several = try gradient(configuration, ranks: ranks, step: step)
+                let (name, difference) = several.largestDifference(from: single, floor: Self.floor)
+                #expect(difference <= Self.tolerance, "\(name), \(ranks) ranks, step \(step)")
+                #expect(abs(several.loss - single.loss) <= 1e-6 * max(1, single.loss), "\(ranks) ranks, step \(step)")
+            }
+        }
+    }
+
+    /// Faults that others have made, planted on the way between a rank and its world.
+    enum Fault: CaseIterable {
+        /// Gradients averaged instead of summed.
+        case dividedByWorldSize
+        /// Only the own rows' gradients of the columns: the rest of the reduce-scatter lost.
+        case columnGradientsDropped
+        /// The temperature's gradient added on every rank.
+        case temperatureOnEveryRank
+
+        /// The loss's column gradients are float64 in batches as small as these; parameters are float32.
+        func apply(_ collective: Collective, _ world: any Communicator) {
+            guard case .reduceScatter(let payload, let counts, _, _) = collective else { return }
+            switch self {
+            case .dividedByWorldSize:
+                guard let values = payload.elements(Float.self) else { return }
+                for index in values.indices { values[index] /= Float(world.size) }
+            case .columnGradientsDropped:
+                guard let values = payload.elements(Double.self) else { return }
+                let first = counts.prefix(world.rank).reduce(0, +)
+                for index in values.indices where !(first..<first + counts[world.rank]).contains(index) {
+                    values[index] = 0
+                }
+            case .temperatureOnEveryRank:
+                // The layout ends with temperature and bias, 16 elements each.
+                guard let values = payload.elements(Float.self), values.count > 32, world.rank > 0 else { return }
+                values[values.count - 32] += 0.01
+            }
+        }
+    }
+
+    @Test(arguments: Fault.allCases) func aPlantedFaultIsSeen(_ fault: Fault) throws {
+        let configuration = try TinyRun.shared.get().configuration()
+        let single = try gradient(configuration, step: 1)
+        for ranks in 2...3 {
+            let wrong = try gradient(
+                configuration, ranks: ranks, step: 1, world: { TamperedWorld($0) { fault.apply($0, $1) } })
+            #expect(
+                wrong.largestDifference(from: single, floor: Self.floor).value > 100 * Self.tolerance, "\(ranks) ranks")
+        }
+    }
+}
