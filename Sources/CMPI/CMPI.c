@@ -29,6 +29,13 @@ static MPI_Request *requests_of(cmpi_request *requests) { return (MPI_Request *)
 
 int cmpi_initialized(int *flag) { return MPI_Initialized(flag); }
 
+const int cmpi_library_version_size = MPI_MAX_LIBRARY_VERSION_STRING;
+
+int cmpi_library_version(char *text) {
+    int length = 0;
+    return MPI_Get_library_version(text, &length);
+}
+
 int cmpi_init(int *funneled) {
     int provided = MPI_THREAD_SINGLE;
     int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);

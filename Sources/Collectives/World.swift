@@ -19,6 +19,14 @@ public enum World {
         return cmpi_initialized(&flag) == cmpi_success && flag != 0
     }
 
+    /// The MPI library's name and version, its first line up to a comma: `Open MPI v4.1.4`. MPI need not be initialised.
+    public static var libraryVersion: String {
+        var text = [CChar](repeating: 0, count: Int(cmpi_library_version_size))
+        guard cmpi_library_version(&text) == cmpi_success else { return "unknown" }
+        let line = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return String(line.prefix { $0 != "," && $0 != "\n" })
+    }
+
     /// The exit code that says to a launcher what `error` is: a `Failure`'s own, 75 or 70 of a `CollectiveError`, 70 otherwise.
     public static func exitCode(of error: any Error) -> Int32 {
         switch error {

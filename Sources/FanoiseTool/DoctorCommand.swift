@@ -1,6 +1,7 @@
 // `fanoise doctor`: parsing and printing only. Not here: measuring (MachineSpeed), judging (SetupAdvice).
 
 import ArgumentParser
+import Collectives
 import Foundation
 import Kernels
 import Training
@@ -20,20 +21,29 @@ struct DoctorCommand: ParsableCommand {
     }
 
     func run() throws {
+        let (json, seconds, output) = (json, seconds, output)
         let environment = ProcessInfo.processInfo.environment
-        // Started under mpirun, one rank speaks; the others leave the cores to its measurement.
-        guard environment["OMPI_COMM_WORLD_RANK"] ?? "0" == "0" else { return }
-        let machine = Machine.current(folder: output)
-        let speed = seconds > 0 ? MachineSpeed.measure(threads: machine.cores, seconds: seconds) : nil
-        let report = Report(
-            processor: machine.processor, cores: machine.cores, physicalCores: machine.physicalCores,
-            memoryBytes: machine.memoryBytes,
-            simd: machine.simd, blasCore: blasCoreName(), sharedMemoryBytes: machine.sharedMemoryBytes,
-            diskBytes: machine.diskBytes,
-            speed: speed, suggestion: SetupAdvice.layout(for: machine),
-            advice: SetupAdvice.advice(
-                machine: machine, blasCore: blasCoreName(), environment: environment, speed: speed))
-        print(json ? try report.json() : report.table)
+        let code = World.run { communicator in
+            // One rank measures the machine while the others leave it the cores; then all measure what goes between them.
+            var report: Report?
+            if communicator.rank == 0 {
+                let machine = Machine.current(folder: output)
+                let speed = seconds > 0 ? MachineSpeed.measure(threads: machine.cores, seconds: seconds) : nil
+                report = Report(
+                    processor: machine.processor, cores: machine.cores, physicalCores: machine.physicalCores,
+                    memoryBytes: machine.memoryBytes, simd: machine.simd, blasCore: blasCoreName(), mpi: World.libraryVersion,
+                    sharedMemoryBytes: machine.sharedMemoryBytes, diskBytes: machine.diskBytes, speed: speed,
+                    suggestion: SetupAdvice.layout(for: machine),
+                    advice: SetupAdvice.advice(machine: machine, blasCore: blasCoreName(), environment: environment, speed: speed))
+            }
+            if seconds > 0, communicator.size > 1 {
+                let exchange = try CollectiveSpeed.measure(communicator)
+                report?.collectives = exchange
+            }
+            guard let report else { return }
+            print(json ? try report.json() : report.table)
+        }
+        if code != 0 { throw ExitCode(code) }
     }
 }
 
@@ -45,9 +55,11 @@ private struct Report: Encodable {
     let memoryBytes: Int
     let simd: SIMDLevel
     let blasCore: String
+    let mpi: String
     let sharedMemoryBytes: Int?
     let diskBytes: Int?
     let speed: MachineSpeed?
+    var collectives: CollectiveSpeed?
     let suggestion: SetupAdvice.Layout
     let advice: [String]
 
@@ -65,7 +77,7 @@ private struct Report: Encodable {
         var rows = [
             ("processor", processor), ("cores", "\(cores) usable, \(physicalCores) of them physical"),
             ("vectors", simd.rawValue),
-            ("memory", gibibytes(memoryBytes)), ("OpenBLAS kernels", blasCore),
+            ("memory", gibibytes(memoryBytes)), ("OpenBLAS kernels", blasCore), ("MPI", mpi),
             ("/dev/shm free", gibibytes(sharedMemoryBytes)),
             ("disk free", gibibytes(diskBytes)),
         ]
@@ -77,6 +89,17 @@ private struct Report: Encodable {
                 ("matrix products", pair(speed.gemmOneCore, speed.gemmAllCores, "GFLOP/s")),
                 ("memory bandwidth", pair(speed.triadOneCore, speed.triadAllCores, "GB/s")),
             ]
+        }
+        if let collectives {
+            rows.append(
+                (
+                    "all-reduce",
+                    String(
+                        format: "%d ranks: %.1f µs for a number, %.1f GB/s for 4 MiB, %.1f GB/s for 64 MiB", collectives.ranks,
+                        collectives.latency * 1e6, collectives.mediumBandwidth, collectives.largeBandwidth)
+                ))
+        } else {
+            rows.append(("all-reduce", "not measured: mpirun -n RANKS fanoise doctor does"))
         }
         rows.append(
             ("suggestion", "mpirun -n \(suggestion.ranks) fanoise train … --set threads=\(suggestion.threadsPerRank)"))

@@ -31,7 +31,7 @@ final class RunLog {
         progress = line
         logger = Logger(label: "fanoise") { _ in ProgressLogHandler { line.message($0) } }
         // All ranks measure at the same time: the rate that a rank has while the others work too.
-        peak = MachineSpeed.gemmRate(threads: 1, seconds: 0.05)
+        peak = MachineSpeed.gemmRate(threads: blasThreads(), seconds: 0.05) * 1e9
         metrics = speaks ? try MetricsWriter(path: folder.metrics, resumedStep: resumedStep) : nil
     }
 

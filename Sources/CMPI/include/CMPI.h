@@ -24,6 +24,10 @@ extern const int cmpi_error_text_size;
 
 /// Whether MPI_Init has been called in this process; may be asked at any time.
 int cmpi_initialized(int *flag);
+/// Longest text of cmpi_library_version, its final zero included.
+extern const int cmpi_library_version_size;
+/// The MPI library's name and version; may be asked at any time.
+int cmpi_library_version(char *text);
 /// MPI_Init_thread(MPI_THREAD_FUNNELED), and errors of MPI_COMM_WORLD return instead of aborting. `funneled` tells whether that level was granted.
 int cmpi_init(int *funneled);
 int cmpi_finalize(void);

@@ -30,7 +30,9 @@ public struct MachineSpeed: Sendable, Equatable, Encodable {
 
     /// GFLOP/s of the best of several products of 1024 × 1024 matrices: the best, because other work on the machine only slows down.
     public static func gemmRate(threads: Int, seconds: Double) -> Double {
+        let before = blasThreads()
         setBLASThreads(threads)
+        defer { setBLASThreads(before) }
         let n = 1024
         let a = Floats(repeating: 1, count: n * n)
         let b = Floats(repeating: 0.5, count: n * n)
