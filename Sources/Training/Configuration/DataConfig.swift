@@ -94,7 +94,7 @@ extension RunConfig.Augment: ConfigSection {
 
 extension RunConfig.Data: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        keys.value("train", &train, required: true, "The training data: JSONL, CSV, TSV or WebDataset tar.")
+        keys.value("train", &train, required: true, "The training data: JSONL, one object a line, pictures as paths beside it.")
         keys.section("query", &query, "Where queries come from.")
         keys.section("target", &target, "Where targets come from.")
         keys.section("captions", &captions, "Choice among several captions of one row.")
