@@ -21,13 +21,16 @@ extension TrainingStep {
         var cause = "no single row is the cause"
         if let place = result.nonFinite {
             // The rank that holds the row knows where it comes from.
-            let row = Buffer<Int64>([Int64(batch.rowIndices.indices.contains(place.row) ? batch.rowIndices[place.row] : -1)])
+            let row = Buffer<Int64>([
+                Int64(batch.rowIndices.indices.contains(place.row) ? batch.rowIndices[place.row] : -1)
+            ])
             try communicator.broadcast(row, root: place.rank)
             cause = "\(place)" + (row[0] >= 0 ? " (row \(row[0]) of the training data)" : "")
         }
         throw Failure(
             .data,
-            "step \(step): the loss is not finite: \(cause). Lower the learning rate, raise loss.temperature.minimum, or look at those rows")
+            "step \(step): the loss is not finite: \(cause). Lower the learning rate, raise loss.temperature.minimum, or look at those rows"
+        )
     }
 
     /// Throws, equally on every rank, when a summed gradient is not finite; says which rank's rows were the cause. *Collective.*
@@ -37,7 +40,8 @@ extension TrainingStep {
         var cause = "every rank's part of it is, but not their sum"
         if let rank = culprits.firstIndex(where: { $0 >= 0 }) {
             let rows = try communicator.broadcast(Array(Self.listing(batch).utf8), root: rank)
-            cause = "\(model.parameters.layout.entries[culprits[rank]].name), from rows \(String(decoding: rows, as: UTF8.self)) "
+            cause =
+                "\(model.parameters.layout.entries[culprits[rank]].name), from rows \(String(decoding: rows, as: UTF8.self)) "
                 + "of the training data on rank \(rank)"
         }
         throw Failure(

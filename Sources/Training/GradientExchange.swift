@@ -62,7 +62,9 @@ final class GradientExchange {
         while requests.count < shards.buckets.count { try sendNext() }
         for (bucket, request) in requests.enumerated() {
             try request.wait()
-            if communicator.size > 1 { gradients[shards.piece(ofBucket: bucket, rank: communicator.rank)].copy(from: arrivals[bucket]) }
+            if communicator.size > 1 {
+                gradients[shards.piece(ofBucket: bucket, rank: communicator.rank)].copy(from: arrivals[bucket])
+            }
         }
         requests.removeAll(keepingCapacity: true)
     }
@@ -75,7 +77,8 @@ final class GradientExchange {
         requests.append(
             try communicator.start(
                 .reduceScatter(
-                    Payload(gradients[shards.buckets[bucket]]), counts: shards.counts(ofBucket: bucket), into: Payload(arrivals[bucket]), .sum)))
+                    Payload(gradients[shards.buckets[bucket]]), counts: shards.counts(ofBucket: bucket),
+                    into: Payload(arrivals[bucket]), .sum)))
     }
 
     /// After every rank has updated the parameters it owns: all parameters to all ranks. *Collective.*
@@ -86,7 +89,8 @@ final class GradientExchange {
             arrivals[bucket].copy(from: parameters[shards.piece(ofBucket: bucket, rank: communicator.rank)])
             return try communicator.start(
                 .allGather(
-                    Payload(arrivals[bucket]), counts: shards.counts(ofBucket: bucket), into: Payload(parameters[shards.buckets[bucket]])))
+                    Payload(arrivals[bucket]), counts: shards.counts(ofBucket: bucket),
+                    into: Payload(parameters[shards.buckets[bucket]])))
         }
         for request in inFlight { try request.wait() }
     }

@@ -81,6 +81,21 @@ enum Variant: String, CaseIterable, CustomTestStringConvertible {
         }
     }
 
+    /// A model of several buckets, which leave while backward still runs, whole and in chunks.
+    @Test(arguments: ["null", "2"]) func bucketsThatLeaveEarlyAreComplete(_ chunk: String) throws {
+        let wide = "{kind: text, vocabulary: 280, context: 8, width: 256, depth: 2, heads: 2}"
+        let options = ["model.query=\(wide)", "model.target=\(wide)", "data.query={column: text, kind: text}"]
+        let configuration = try TinyRun.shared.get().configuration(options + ["batch.cache_chunk=\(chunk)"])
+        let buckets = try Stepper(configuration, steps: 1, communicator: SoloWorld()).optimizer.shards.buckets.count
+        try #require(buckets >= 3, "\(buckets) buckets")
+        let single = try gradient(TinyRun.shared.get().configuration(options))
+        for ranks in 1...3 {
+            let (name, difference) = try gradient(configuration, ranks: ranks).largestDifference(
+                from: single, floor: Self.floor)
+            #expect(difference <= Self.tolerance, "\(name), \(ranks) ranks")
+        }
+    }
+
     /// Faults that others have made, planted on the way between a rank and its world.
     enum Fault: CaseIterable {
         /// Gradients averaged instead of summed.
