@@ -69,7 +69,9 @@ final class RandomizedSolver: SpectrumSolver {
             singularValues: exact.singularValues, rows: rows.rows, columns: n, dimension: exact.dimension,
             isApproximate: exact.dimension > kept)
         let vectors_LN = Doubles(count: l * n)
-        gemm(gram_LL, .none, basis_LN, .none, into: vectors_LN, rows: l, inner: l, columns: n)
+        gemm(
+            DoubleMatrix(gram_LL, rows: l, columns: l), .none, DoubleMatrix(basis_LN, rows: l, columns: n),
+            into: DoubleMatrix(vectors_LN, rows: l, columns: n))
         return Decomposition(
             spectrum: spectrum, basis_KN: descendingFloats(vectors_LN, count: min(kept, spectrum.dimension), length: n))
     }

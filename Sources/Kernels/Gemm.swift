@@ -1,4 +1,4 @@
-// Matrix products through OpenBLAS. Not here: anything element-wise.
+// Matrix products through OpenBLAS. Not here: anything element-wise, factorisations (LinearAlgebra.swift).
 
 public import Buffers
 private import COpenBLAS
@@ -11,19 +11,19 @@ public enum Transposition: Sendable {
 }
 
 /// A row-major matrix inside a buffer: element (i, j) at `offset + i * stride + j`.
-public struct Matrix: @unchecked Sendable {
-    public let values: Floats
+public struct DenseMatrix<Element: BitwiseCopyable>: @unchecked Sendable {
+    public let values: Buffer<Element>
     public let offset: Int
     public let rows: Int
     public let columns: Int
     /// Elements from one row to the next; at least `columns`.
     public let stride: Int
 
-    public init(_ values: Floats, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil) {
+    public init(_ values: Buffer<Element>, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil) {
         let stride = stride ?? columns
         precondition(rows >= 0 && columns >= 0 && stride >= columns, "matrix \(rows)×\(columns) with row stride \(stride)")
         precondition(
-            rows == 0 || columns == 0 || offset + (rows - 1) * stride + columns <= values.count,
+            rows == 0 || columns == 0 || (offset >= 0 && offset + (rows - 1) * stride + columns <= values.count),
             "matrix \(rows)×\(columns), stride \(stride), offset \(offset) exceeds \(values.count) elements")
         self.values = values
         self.offset = offset
@@ -32,8 +32,18 @@ public struct Matrix: @unchecked Sendable {
         self.stride = stride
     }
 
-    @inline(__always) var base: UnsafeMutablePointer<Float> { values.base + offset }
+    var base: UnsafeMutablePointer<Element> { values.base + offset }
+
+    /// The matrix of the same shape that begins `elements` later in the buffer.
+    fileprivate func moved(by elements: Int) -> DenseMatrix {
+        DenseMatrix(values, offset: offset + elements, rows: rows, columns: columns, stride: stride)
+    }
 }
+
+/// float32, what training multiplies.
+public typealias Matrix = DenseMatrix<Float>
+/// float64, for spectra and references.
+public typealias DoubleMatrix = DenseMatrix<Double>
 
 /// `C = α · op(A) · op(B) + β · C` in float32. Overwrites (β = 0) or updates `c`, which must not alias `a` or `b`.
 ///
@@ -57,6 +67,21 @@ public func gemm(
         blasInt(b.stride), beta, c.base, blasInt(c.stride))
 }
 
+/// The same in float64. K is above 0.
+public func gemm(
+    _ a: DoubleMatrix, _ transposeA: Transposition = .none, _ b: DoubleMatrix, _ transposeB: Transposition = .none, into c: DoubleMatrix,
+    alpha: Double = 1, beta: Double = 0
+) {
+    let (m, k) = transposeA == .none ? (a.rows, a.columns) : (a.columns, a.rows)
+    let (bK, n) = transposeB == .none ? (b.rows, b.columns) : (b.columns, b.rows)
+    precondition(
+        k == bK && k > 0 && c.rows == m && c.columns == n, "product of \(m)×\(k) and \(bK)×\(n) into \(c.rows)×\(c.columns)")
+    guard m > 0, n > 0 else { return }
+    cblas_dgemm(
+        CblasRowMajor, transposeA.cblas, transposeB.cblas, blasInt(m), blasInt(n), blasInt(k), alpha, a.base, blasInt(a.stride), b.base,
+        blasInt(b.stride), beta, c.base, blasInt(c.stride))
+}
+
 /// `C_s = α · op(A_s) · op(B_s) + β · C_s` for s in 0 ..< `count`, where matrix s of an operand begins `step` elements behind matrix s − 1.
 ///
 /// - Parameters:
@@ -71,13 +96,6 @@ public func gemm(
         gemm(
             a.moved(by: index * stepA), transposeA, b.moved(by: index * stepB), transposeB, into: c.moved(by: index * stepC), alpha: alpha,
             beta: beta)
-    }
-}
-
-extension Matrix {
-    /// The matrix of the same shape that begins `elements` later in the buffer.
-    fileprivate func moved(by elements: Int) -> Matrix {
-        Matrix(values, offset: offset + elements, rows: rows, columns: columns, stride: stride)
     }
 }
 

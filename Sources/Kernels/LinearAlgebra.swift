@@ -108,25 +108,6 @@ public func orthonormalize(_ vectors: Doubles, count: Int, length: Int) throws {
         "dorgqr", "\(count) vectors of \(length)")
 }
 
-/// `C = op(A) · op(B)` in float64, dense and row-major; overwrites `c`, which must not alias `a` or `b`.
-///
-/// - Precondition: op(A) is rows × inner, op(B) is inner × columns, C is rows × columns; none is padded.
-public func gemm(
-    _ a: Doubles, _ transposeA: Transposition = .none, _ b: Doubles, _ transposeB: Transposition = .none,
-    into c: Doubles,
-    rows: Int, inner: Int, columns: Int
-) {
-    precondition(
-        a.count == rows * inner && b.count == inner * columns && c.count == rows * columns,
-        "product \(rows)×\(inner)×\(columns) of \(a.count) and \(b.count) into \(c.count) elements")
-    guard inner > 0 else { return c.fill(0) }
-    guard rows > 0, columns > 0 else { return }
-    cblas_dgemm(
-        CblasRowMajor, transposeA == .none ? CblasNoTrans : CblasTrans, transposeB == .none ? CblasNoTrans : CblasTrans,
-        blasInt(rows), blasInt(columns), blasInt(inner), 1, a.base, blasInt(transposeA == .none ? inner : rows), b.base,
-        blasInt(transposeB == .none ? columns : inner), 0, c.base, blasInt(columns))
-}
-
 private func check(_ info: Int32, _ routine: String, _ what: String) throws {
     precondition(info >= 0, "argument \(-info) of \(routine) (\(what)) had an illegal value")
     if info > 0 {

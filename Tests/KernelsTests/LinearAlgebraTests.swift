@@ -91,7 +91,10 @@ private func largestDifference(_ a: [Double], _ b: [Double]) -> Double {
         let (_, left) = normals(5, 3)
         let (_, right) = normals(3, 4, step: 1)
         let result = Doubles(repeating: .nan, count: 20)
-        gemm(left, a, right, b, into: result, rows: 5, inner: 3, columns: 4)
+        let matrix = { (values: Doubles, rows: Int, columns: Int, how: Transposition) in
+            how == .none ? DoubleMatrix(values, rows: rows, columns: columns) : DoubleMatrix(values, rows: columns, columns: rows)
+        }
+        gemm(matrix(left, 5, 3, a), a, matrix(right, 3, 4, b), b, into: DoubleMatrix(result, rows: 5, columns: 4))
         let expected = product(
             left, right, rows: 5, inner: 3, columns: 4, transposeA: a == .transposed, transposeB: b == .transposed)
         #expect(largestDifference(result.array, expected) < 1e-13)
