@@ -1,6 +1,7 @@
 // The root of the command line and how errors leave it. Not here: what the commands do.
 
 import ArgumentParser
+import Collectives
 import Failures
 import Foundation
 
@@ -32,10 +33,18 @@ enum FanoiseTool {
             var command = try FanoiseCommand.parseAsRoot()
             try command.run()
         } catch let failure as Failure {
-            FileHandle.standardError.write(Data("fanoise: \(failure.message)\n".utf8))
-            exit(failure.exitCode)
+            end(with: failure)
         } catch {
-            FanoiseCommand.exit(withError: error)
+            switch FanoiseCommand.exitCode(for: error) {
+            case .failure: end(with: Failure(.internal, "\(error)"))
+            case .validationFailure where World.isLaunchedByMPI: end(with: Failure(.usage, FanoiseCommand.fullMessage(for: error)))
+            default: FanoiseCommand.exit(withError: error)  // help, version, wrong usage, or the code of a world that has spoken
+            }
         }
     }
+
+    /// Ends the program with a failure from before the world was made.
+    ///
+    /// It is thrown in a world all the same: of many ranks that find the same mistake one speaks, and ranks that have not found it end too.
+    private static func end(with failure: Failure) -> Never { exit(World.run { _ in throw failure }) }
 }
