@@ -11,17 +11,17 @@ struct FanoiseCommand: ParsableCommand {
         commandName: "fanoise",
         abstract: "Contrastive embedding models with feature-adaptive noise, trained on clusters of CPUs.",
         discussion: """
-            Every command that computes runs alone, under mpirun or srun (rows are sharded over ranks), or with --ranks N as N ranks in
-            one process. Results do not depend on the number of ranks. Tables and progress go to standard error; with --json the last
+            Every command that computes runs alone, under mpirun or srun (rows are sharded over ranks), or with --ranks N as N ranks in \
+            one process. Results do not depend on the number of ranks. Tables and progress go to standard error; with --json the last \
             line on standard output is one JSON object.
 
-            Exit codes: 0 done, 64 usage, 65 data, 66 input missing, 70 internal, 73/74 cannot write, 75 stopped early and resumable,
+            Exit codes: 0 done, 64 usage, 65 data, 66 input missing, 70 internal, 73/74 cannot write, 75 stopped early and resumable, \
             78 configuration.
             """,
         version: "0.1.0",
         subcommands: [
-            TrainCommand.self, EvaluateCommand.self, EmbedCommand.self, SearchCommand.self, NoiseCommand.self, LossCommand.self,
-            SpectrumCommand.self, DataCommand.self, DoctorCommand.self,
+            TrainCommand.self, EvaluateCommand.self, EmbedCommand.self, SearchCommand.self, NoiseCommand.self,
+            LossCommand.self, SpectrumCommand.self, DataCommand.self, DoctorCommand.self,
         ])
 }
 
@@ -37,8 +37,10 @@ enum FanoiseTool {
         } catch {
             switch FanoiseCommand.exitCode(for: error) {
             case .failure: end(with: Failure(.internal, "\(error)"))
-            case .validationFailure where World.isLaunchedByMPI: end(with: Failure(.usage, FanoiseCommand.fullMessage(for: error)))
-            default: FanoiseCommand.exit(withError: error)  // help, version, wrong usage, or the code of a world that has spoken
+            case .validationFailure where World.isLaunchedByMPI:
+                end(with: Failure(.usage, FanoiseCommand.fullMessage(for: error)))
+            // Help, version, wrong usage, or the code of a world that has spoken.
+            default: FanoiseCommand.exit(withError: error)
             }
         }
     }

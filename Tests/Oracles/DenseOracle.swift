@@ -4,7 +4,7 @@ import Foundation
 package import Losses
 
 /// A whole global batch on one rank. Targets: N positives, then k − 1 blocks of N negatives.
-package struct DenseBatch {
+package struct DenseBatch: Sendable {
     package var queries: [[Double]]
     package var targets: [[Double]]
     package var ids: [Int64]?
@@ -19,7 +19,7 @@ package struct DenseBatch {
     package var width: Int { queries.first?.count ?? 0 }
 }
 
-package struct DenseResult {
+package struct DenseResult: Sendable {
     package var loss = 0.0
     package var dqueries: [[Double]]
     package var dtargets: [[Double]]

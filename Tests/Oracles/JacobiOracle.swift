@@ -4,7 +4,7 @@
 import Foundation
 
 /// A dense float64 matrix, for tests only: slow and plain.
-package struct Dense {
+package struct Dense: Sendable {
     package let rows: Int
     package let columns: Int
     package var values: [Double]
