@@ -72,6 +72,7 @@ let package = Package(
             swiftSettings: strict),
 
         // Tests mirror the sources.
+        .target(name: "Oracles", dependencies: ["Losses"], path: "Tests/Oracles", swiftSettings: numeric),
         .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: strict),
         .testTarget(name: "RandomnessTests", dependencies: ["Buffers", "Randomness"], swiftSettings: strict),
         .testTarget(
@@ -90,9 +91,9 @@ let package = Package(
         .testTarget(
             name: "EncodersTests", dependencies: ["Autograd", "Buffers", "Encoders", "Kernels", "Layers", "Randomness"], exclude: ["Golden"],
             swiftSettings: numeric),
-        .testTarget(name: "FANoiseTests", dependencies: ["Buffers", "Collectives", "FANoise", "Failures", "Kernels", "Randomness"], exclude: ["Golden"], swiftSettings: numeric),
+        .testTarget(name: "FANoiseTests", dependencies: ["Buffers", "Collectives", "FANoise", "Failures", "Kernels", "Oracles", "Randomness"], exclude: ["Golden"], swiftSettings: numeric),
         .testTarget(
-            name: "LossesTests", dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Losses", "Randomness"],
+            name: "LossesTests", dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Losses", "Oracles", "Randomness"],
             exclude: ["Golden/make_golden.py"], swiftSettings: numeric),
         .testTarget(name: "OptimizersTests", dependencies: ["Buffers", "Optimizers"], swiftSettings: numeric),
         .testTarget(name: "PicturesTests", dependencies: ["Failures", "Pictures"], swiftSettings: strict),
@@ -106,5 +107,5 @@ let package = Package(
             ],
             swiftSettings: numeric),
         // Starts the built program, alone and under mpirun, as a user would.
-        .testTarget(name: "ToolTests", dependencies: ["ArrayFiles", "Buffers", "FanoiseTool", "Randomness"], swiftSettings: numeric),
+        .testTarget(name: "ToolTests", dependencies: ["ArrayFiles", "Buffers", "FanoiseTool", "Losses", "Oracles", "Pictures", "Randomness"], swiftSettings: numeric),
     ])

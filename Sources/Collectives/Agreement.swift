@@ -37,10 +37,15 @@ extension Communicator {
 public func agreed<Value>(_ communicator: any Communicator, _ body: () throws -> Value) throws -> Value {
     let outcome = Result { try body() }
     var failure: Failure?
-    if case .failure(let error) = outcome { failure = error as? Failure ?? Failure(.internal, String(describing: error)) }
+    if case .failure(let error) = outcome {
+        failure = error as? Failure ?? Failure(.internal, String(describing: error))
+    }
     let codes = try communicator.allGather(Int(failure?.exitCode ?? 0))
     guard let first = codes.firstIndex(where: { $0 != 0 }) else { return try outcome.get() }
-    let message = String(decoding: try communicator.broadcast(Array((failure?.message ?? "").utf8), root: first), as: UTF8.self)
+    let message = String(
+        decoding: try communicator.broadcast(Array((failure?.message ?? "").utf8), root: first), as: UTF8.self)
+    // Where all ranks fail, the first of them is no news.
+    let isEverywhere = codes.allSatisfy { $0 != 0 }
     throw Failure(
-        Failure.Kind(rawValue: Int32(codes[first])) ?? .internal, communicator.size == 1 ? message : "rank \(first): \(message)")
+        Failure.Kind(rawValue: Int32(codes[first])) ?? .internal, isEverywhere ? message : "rank \(first): \(message)")
 }

@@ -40,7 +40,7 @@ public enum World {
     ///
     /// Under a launcher this process is one rank of an `MPIWorld`; otherwise `ranks` > 1 makes a `ThreadWorld`, and nil or 1 a
     /// `SoloWorld` on the calling thread; MPI is then never initialised. The first rank that throws ends the job at once: its
-    /// message is written once to standard error, as `[rank r host] message` (`error: message` in a world of one process and one
+    /// message is written once to standard error, as `[rank r host] message` (`PROGRAM: message` in a world of one process and one
     /// rank). Under MPI that ends all processes with the exit code, this function does not return, and MPI is not finalised.
     ///
     /// - Parameters:
@@ -68,7 +68,7 @@ public enum World {
             case .failure(let failure): return exitCode(of: failure.error)
             }
         } catch {
-            write("error: \(error)")
+            write("\(ProcessInfo.processInfo.processName): \(error)")
             return exitCode(of: error)
         }
     }

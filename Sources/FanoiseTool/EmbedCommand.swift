@@ -12,7 +12,7 @@ struct EmbedCommand: ParsableCommand {
         commandName: "embed",
         abstract: "Embed one side of a file's rows: .npy, one row each, order kept.",
         discussion: """
-            FILE is JSONL like the training data (the side's column of the run's configuration is read; other columns may be missing) or,
+            FILE is JSONL like the training data (the side's column of the run's configuration is read; other columns may be missing) or, \
             for a text side, plain text with one text a line. Rows are sharded over ranks and encoded chunk by chunk.
             """)
 
@@ -31,7 +31,7 @@ struct EmbedCommand: ParsableCommand {
     func run() throws {
         let (source, input, side, output, chunk, json) = (source, input, side, output, chunk, json)
         try world.run { communicator in
-            let model = try TrainedModel(source.source, communicator: communicator)
+            let model = try source.model(communicator)
             let rows = try model.rows(of: input, side: side)
             try model.writeEmbeddings(of: rows, side: side, to: output, chunk: chunk, communicator: communicator)
             guard communicator.rank == 0 else { return }

@@ -1,6 +1,7 @@
 // `fanoise evaluate`: parsing and printing only. Not here: metrics (Training/Evaluation).
 
 import ArgumentParser
+import Collectives
 import Failures
 import Training
 
@@ -11,7 +12,10 @@ struct EvaluateCommand: ParsableCommand {
         abstract: "Precision@1, Recall@5, MRR, nDCG@10 both ways; alignment, uniformity, effective rank.")
 
     @OptionGroup var source: CheckpointOptions
-    @Option(parsing: .singleValue, help: "A held-out set, NAME=FILE.jsonl or FILE.jsonl. Repeatable; default: the sets of the run's configuration.")
+    @Option(
+        parsing: .singleValue,
+        help: "A held-out set, NAME=FILE.jsonl or FILE.jsonl. Repeatable; default: the sets of the run's configuration."
+    )
     var data: [String] = []
     @Option(help: "Rows encoded at a time.") var chunk = 256
     @Option(help: "Also draw captions of the last set with their best pictures (.png).") var contactSheet: String?
@@ -30,10 +34,12 @@ struct EvaluateCommand: ParsableCommand {
             return parts.count == 2 ? (name: parts[0], path: parts[1]) : (name: argument, path: argument)
         }
         try world.run { communicator in
-            let model = try TrainedModel(source.source, communicator: communicator)
-            let chosen = sets.isEmpty ? model.configuration.evaluate.sets.items.map { (name: $0.name, path: $0.path) } : sets
+            let model = try source.model(communicator)
+            let chosen =
+                sets.isEmpty ? model.configuration.evaluate.sets.items.map { (name: $0.name, path: $0.path) } : sets
             guard !chosen.isEmpty else {
-                throw Failure(.usage, "the run's configuration names no evaluation set: give one with --data FILE.jsonl")
+                throw Failure(
+                    .usage, "the run's configuration names no evaluation set: give one with --data FILE.jsonl")
             }
             var reports: [String: EvaluationReport] = [:]
             for (name, path) in chosen {
@@ -57,8 +63,15 @@ struct CheckpointOptions: ParsableArguments {
     @Option(help: "A checkpoint's folder (…/checkpoints/step-00000600).") var checkpoint: String?
 
     func validate() throws {
-        guard (run == nil) != (checkpoint == nil) else { throw ValidationError("give exactly one of --run DIR and --checkpoint DIR") }
+        guard (run == nil) != (checkpoint == nil) else {
+            throw ValidationError("give exactly one of --run DIR and --checkpoint DIR")
+        }
     }
 
-    var source: TrainedModel.Source { run.map { .run($0) } ?? .checkpoint(checkpoint ?? "") }
+    /// The model, telling once of newer checkpoints that are damaged. *Collective.*
+    func model(_ communicator: any Communicator) throws -> TrainedModel {
+        let source: TrainedModel.Source = run.map { .run($0) } ?? .checkpoint(checkpoint ?? "")
+        return try TrainedModel(
+            source, warn: { if communicator.rank == 0 { tell("warning: \($0)") } }, communicator: communicator)
+    }
 }

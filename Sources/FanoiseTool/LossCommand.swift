@@ -18,9 +18,9 @@ struct LossCommand: ParsableCommand {
         commandName: "loss",
         abstract: "Compute a contrastive loss of two arrays, and its gradients.",
         discussion: """
-            Rows are taken as they are, not normalised. Row i of the queries belongs to row i of the targets; with M = kN targets, row
-            N*j + i is the j-th negative listed for query i, and a negative of every query. Rows with equal ids are never each other's
-            negatives. The loss is the mean over all N queries; rows are sharded over ranks, and the result does not depend on their
+            Rows are taken as they are, not normalised. Row i of the queries belongs to row i of the targets; with M = kN targets, row \
+            N*j + i is the j-th negative listed for query i, and a negative of every query. Rows with equal ids are never each other's \
+            negatives. The loss is the mean over all N queries; rows are sharded over ranks, and the result does not depend on their \
             number.
             """)
 

@@ -23,9 +23,9 @@ struct NoiseCommand: ParsableCommand {
         commandName: "noise",
         abstract: "Add feature-adaptive noise to the rows of an array.",
         discussion: """
-            X~ = X + strength/sqrt(n) eps V diag(S) V^T, with S_j = sigma_j^p / mean(sigma^p) of the whole array's singular values. Rows are
-            sharded over ranks; the output does not depend on their number. uniform: p = 0, sublinear: p = 1/2, linear: p = 1; shuffled:
-            the values of p = 1/2 (or --power) in random order; gaussian: the same in all directions, of the data or not. --power p sets
+            X~ = X + strength/sqrt(n) eps V diag(S) V^T, with S_j = sigma_j^p / mean(sigma^p) of the whole array's singular values. Rows are \
+            sharded over ranks; the output does not depend on their number. uniform: p = 0, sublinear: p = 1/2, linear: p = 1; shuffled: \
+            the values of p = 1/2 (or --power) in random order; gaussian: the same in all directions, of the data or not. --power p sets \
             the exponent of sublinear, power and shuffled.
             """)
 

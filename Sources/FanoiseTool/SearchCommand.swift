@@ -11,7 +11,7 @@ struct SearchCommand: ParsableCommand {
         commandName: "search",
         abstract: "Nearest neighbours of a text or a picture among embeddings.",
         discussion: """
-            The index is what `fanoise embed` wrote for the other side. With --rows FILE, the file that was embedded, results are shown
+            The index is what `fanoise embed` wrote for the other side. With --rows FILE, the file that was embedded, results are shown \
             with their content.
             """)
 
@@ -32,7 +32,7 @@ struct SearchCommand: ParsableCommand {
         let (source, index, rowsFile, top, json) = (source, index, rows, top, json)
         let question: TrainedModel.Question = text.map { .text($0) } ?? .picture(path: image ?? "")
         try WorldOptions.alone { communicator in
-            let model = try TrainedModel(source.source, communicator: communicator)
+            let model = try source.model(communicator)
             let array = try NPYArray.read(path: index)
             let found = try model.nearest(to: question, in: array, named: index, count: top)
             let other: Side = try model.side(for: question) == .query ? .target : .query

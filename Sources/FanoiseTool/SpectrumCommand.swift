@@ -9,7 +9,7 @@ struct SpectrumCommand: ParsableCommand {
         commandName: "spectrum",
         abstract: "Singular values of an array, and which of them noise of a given strength would hide.",
         discussion: """
-            The noise bulk is where the singular values of isotropic noise of this strength lie, strength (1 -/+ sqrt(m/n)); a direction
+            The noise bulk is where the singular values of isotropic noise of this strength lie, strength (1 -/+ sqrt(m/n)); a direction \
             is detectable above (m/n)^(1/4) strength. Both are for the rows as given, or of length 1 with --features unit.
             """)
 

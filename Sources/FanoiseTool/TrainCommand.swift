@@ -13,8 +13,8 @@ struct TrainCommand: ParsableCommand {
         commandName: "train",
         abstract: "Train a dual encoder, or go on with an interrupted run.",
         discussion: """
-            The run's folder is OUTPUT/NAME of the configuration; it gets config.yaml, metrics.jsonl and checkpoints/. With --resume
-            auto, the newest valid checkpoint there is where training goes on; the number of ranks may differ. SIGTERM, SIGINT and
+            The run's folder is OUTPUT/NAME of the configuration; it gets config.yaml, metrics.jsonl and checkpoints/. With --resume \
+            auto, the newest valid checkpoint there is where training goes on; the number of ranks may differ. SIGTERM, SIGINT and \
             SIGUSR1 end the run after the current step, with a checkpoint and exit code 75; a second SIGINT ends it at once.
             """)
 

@@ -11,9 +11,17 @@ public enum StopSignals {
     /// The first signal that asked to stop, or 0.
     public static var request: Int32 { received.load(ordering: .relaxed) }
 
-    /// Installs the handlers; to be called before MPI is initialised.
+    /// Installs the handlers; to be called before MPI is initialised and before there are threads.
+    ///
+    /// The signals are unblocked, too: a process inherits its parent thread's mask, and threads of many services block everything.
     public static func install() {
-        for signal in [SIGTERM, SIGINT, SIGUSR1] { Foundation.signal(signal) { StopSignals.receive($0) } }
+        var mask = sigset_t()
+        sigemptyset(&mask)
+        for signal in [SIGTERM, SIGINT, SIGUSR1] {
+            Foundation.signal(signal) { StopSignals.receive($0) }
+            sigaddset(&mask, signal)
+        }
+        pthread_sigmask(SIG_UNBLOCK, &mask, nil)
     }
 
     private static func receive(_ number: Int32) {

@@ -33,8 +33,9 @@ public struct TrainedModel {
     let preparation: PairPreparation
 
     /// *Collective.*
+    /// - Parameter warn: on every rank, receives a sentence for each newer checkpoint of a run that cannot be used.
     /// - Throws: on every rank alike, `Failure(.inputMissing)` when there is no checkpoint, `Failure(.data)` when it is damaged.
-    public init(_ source: Source, communicator: any Communicator) throws {
+    public init(_ source: Source, warn: (String) -> Void = { _ in }, communicator: any Communicator) throws {
         let checkpoint: Checkpoint
         switch source {
         case .checkpoint(let path): checkpoint = try Checkpoint.open(path: path, communicator: communicator)
@@ -46,6 +47,7 @@ public struct TrainedModel {
                 let reasons = skipped.isEmpty ? "" : ": \(skipped.joined(separator: "; "))"
                 throw Failure(.inputMissing, "\(folder.checkpoints) holds no valid checkpoint\(reasons); train first, or give another --run")
             }
+            skipped.forEach(warn)
             checkpoint = newest
         }
         (configuration, embedder, preparation) = try agreed(communicator) {

@@ -13,7 +13,7 @@ struct ProbeRun {
     /// The lines by which ranks report failures.
     var messages: [String] {
         errors.split(whereSeparator: \.isNewline).map(String.init).filter {
-            $0.hasPrefix("[rank ") || $0.hasPrefix("error: ")
+            $0.hasPrefix("[rank ") || $0.hasPrefix("CollectivesProbe: ")
         }
     }
 

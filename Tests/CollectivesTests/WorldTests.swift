@@ -10,9 +10,9 @@ import Testing
             ("describe", "", 0, "SoloWorld size 1 here 1 initialized false\n", ""),
             ("describe", "ranks=1", 0, "SoloWorld size 1 here 1 initialized false\n", ""),
             ("describe", "ranks=3", 0, "ThreadWorld size 3 here 3 initialized false\n", ""),
-            ("describe", "ranks=0", 64, "", "error: a world of 0 ranks: --ranks must be at least 1"),
-            ("throw-all", "", 78, "", "error: noise.scalign is not a key"),
-            ("stranger", "", 70, "", "error: an error of no known kind"),
+            ("describe", "ranks=0", 64, "", "CollectivesProbe: a world of 0 ranks: --ranks must be at least 1"),
+            ("throw-all", "", 78, "", "CollectivesProbe: noise.scalign is not a key"),
+            ("stranger", "", 70, "", "CollectivesProbe: an error of no known kind"),
         ] as [(String, String, Int32, String, String)])
     func withoutALauncherMPIIsNeverInitialised(
         scenario: String, option: String, code: Int32, output: String, message: String

@@ -1,6 +1,7 @@
 // The noise against numpy's values, stored in GoldenNoise.swift. Not here: how they were made (Golden/make_golden.py).
 
 import FANoise
+import Oracles
 import Testing
 
 @Suite struct GoldenNoiseTests {

@@ -3,6 +3,7 @@
 import Buffers
 import FANoise
 import Foundation
+import Oracles
 import Randomness
 import Testing
 

@@ -2,6 +2,7 @@
 
 import Buffers
 import FANoise
+import Oracles
 import Randomness
 import Testing
 

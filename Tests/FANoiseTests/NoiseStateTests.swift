@@ -5,6 +5,7 @@ import Collectives
 import FANoise
 import Failures
 import Foundation
+import Oracles
 import Randomness
 import Testing
 

@@ -4,6 +4,7 @@ import Buffers
 import Collectives
 import FANoise
 import Foundation
+import Oracles
 import Randomness
 import Testing
 

@@ -4,6 +4,7 @@ import Buffers
 import Collectives
 import Failures
 import Losses
+import Oracles
 import Testing
 
 /// One row of the table.

@@ -5,6 +5,7 @@ import Collectives
 import Failures
 import Foundation
 import Losses
+import Oracles
 import Testing
 
 @Suite struct ExtremeTests {

@@ -3,6 +3,7 @@
 import Buffers
 import Collectives
 import Losses
+import Oracles
 import Testing
 
 @Suite struct RowSelectionTests {

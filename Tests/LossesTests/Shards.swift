@@ -3,6 +3,7 @@
 import Buffers
 import Collectives
 import Losses
+import Oracles
 import Randomness
 
 /// Random rows: query i and its positive share a direction, so that losses are neither 0 nor those of pure chance.

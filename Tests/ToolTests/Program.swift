@@ -11,44 +11,130 @@ struct Outcome {
 
     /// The JSON object on the last line of standard output.
     func json() throws -> [String: Any] {
-        let line = try #require(output.split(separator: "\n").last, "no output; standard error: \(errors)")
+        let line = try #require(
+            output.split(separator: "\n").last, "exit code \(code), no output; standard error: \(errors)")
         return try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    }
+
+    /// The lines by which the program reports failures.
+    var messages: [String] {
+        errors.split(whereSeparator: \.isNewline).map(String.init).filter {
+            $0.hasPrefix("fanoise: ") || $0.hasPrefix("[rank ")
+        }
+    }
+
+    /// Lines that contain all of `words`.
+    func lines(with words: String...) -> [Substring] {
+        errors.split(whereSeparator: \.isNewline).filter { line in words.allSatisfy { line.contains($0) } }
+    }
+
+    /// How often a word stands in standard error.
+    func count(of word: String) -> Int { errors.components(separatedBy: word).count - 1 }
+}
+
+/// Where a program's ranks come from.
+enum Start: CustomTestStringConvertible, Hashable, Sendable {
+    /// One rank, no launcher.
+    case alone
+    /// `--ranks N`: threads of one process.
+    case threads(Int)
+    /// `mpirun -n N`.
+    case mpi(Int)
+
+    var ranks: Int {
+        switch self {
+        case .alone: 1
+        case .threads(let count), .mpi(let count): count
+        }
+    }
+
+    var testDescription: String {
+        switch self {
+        case .alone: "alone"
+        case .threads(let count): "--ranks \(count)"
+        case .mpi(let count): "mpirun -n \(count)"
+        }
     }
 }
 
 /// The program beside the test bundle: built with the tests, from the same sources.
 enum Program {
-    static let path = Bundle.allBundles.compactMap(\.executableURL).first { $0.lastPathComponent.hasSuffix(".xctest") }?
+    static let path =
+        Bundle.allBundles.compactMap(\.executableURL).first { $0.lastPathComponent.hasSuffix(".xctest") }?
         .deletingLastPathComponent().appendingPathComponent("fanoise").path
-        ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("fanoise").path
+        ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("fanoise")
+        .path
 
-    /// Runs `fanoise` with arguments, under `mpirun -n ranks` unless `ranks` is 0, for at most `seconds`.
-    static func run(_ arguments: [String], ranks: Int = 0, seconds: Int = 120, environment: [String: String] = [:]) throws -> Outcome {
-        let launcher = ranks == 0 ? [] : ["mpirun", "-n", "\(ranks)", "--oversubscribe", "--bind-to", "none"]
-        return try start(["timeout", "-k", "5", "\(seconds)"] + launcher + [path] + arguments, environment: environment)
+    /// Runs `fanoise` to its end, for at most `seconds`.
+    static func run(_ arguments: [String], _ start: Start = .alone, seconds: Int = 60) throws -> Outcome {
+        try RunningProgram(arguments, start, limit: ["timeout", "-k", "5", "\(seconds)"]).outcome()
     }
+}
 
-    private static func start(_ words: [String], environment: [String: String]) throws -> Outcome {
-        let process = Process()
+/// A started program; stopped when it is forgotten.
+final class RunningProgram {
+    private let process = Process()
+    private let folder: TemporaryFolder
+
+    /// - Parameter limit: words before the command. Without `timeout`, signals reach the program (or mpirun) itself.
+    init(_ arguments: [String], _ start: Start, limit: [String] = []) throws {
+        folder = try TemporaryFolder()
+        var words = limit
+        if case .mpi(let count) = start {
+            words += ["mpirun", "-n", "\(count)", "--oversubscribe", "--bind-to", "none"]
+        }
+        words += [Program.path] + arguments
+        if case .threads(let count) = start { words += ["--ranks", "\(count)"] }
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = words
-        var variables = ProcessInfo.processInfo.environment
+        process.environment = Self.environment
+        process.standardInput = FileHandle.nullDevice
+        // Files, not pipes: nothing blocks when a program says much.
+        process.standardOutput = try Self.newFile(folder.file("out"))
+        process.standardError = try Self.newFile(folder.file("err"))
+        if case .mpi = start { try Self.withoutBlockedSignals(process.run) } else { try process.run() }
+    }
+
+    /// A child inherits the signals that this thread blocks, which on a thread of the concurrency pool are all of them. The program
+    /// unblocks those that it waits for; mpirun does not.
+    private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
+        var (none, before) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
+    }
+
+    deinit { if process.isRunning { process.terminate() } }
+
+    var isRunning: Bool { process.isRunning }
+
+    func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
+    /// What it has said on standard error so far.
+    func errors() throws -> String { try String(contentsOfFile: folder.file("err"), encoding: .utf8) }
+
+    /// Waits for the end.
+    func outcome() throws -> Outcome {
+        process.waitUntilExit()
+        let code = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
+        return Outcome(
+            code: code, output: try String(contentsOfFile: folder.file("out"), encoding: .utf8),
+            errors: try String(contentsOfFile: folder.file("err"), encoding: .utf8))
+    }
+
+    /// The user's environment without what would change the program, and with what Open MPI needs in a container.
+    private static var environment: [String: String] {
+        var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("FANOISE_") }
         variables["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
         variables["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
         variables["OMPI_MCA_plm_rsh_agent"] = "false"
-        variables.merge(environment) { $1 }
-        process.environment = variables
-        process.standardInput = FileHandle.nullDevice
-        // Files, not pipes: nothing blocks when a program says much.
-        let folder = try TemporaryFolder()
-        let (out, err) = (folder.file("out"), folder.file("err"))
-        for path in [out, err] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
-        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: out))
-        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: err))
-        try process.run()
-        process.waitUntilExit()
-        let code = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
-        return Outcome(code: code, output: try String(contentsOfFile: out, encoding: .utf8), errors: try String(contentsOfFile: err, encoding: .utf8))
+        return variables
+    }
+
+    private static func newFile(_ path: String) throws -> FileHandle {
+        try Data().write(to: URL(fileURLWithPath: path))
+        return try FileHandle(forWritingTo: URL(fileURLWithPath: path))
     }
 }
 
@@ -64,4 +150,7 @@ final class TemporaryFolder {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// What lies in the folder, sorted.
+    var contents: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted() }
 }

@@ -1,31 +1,35 @@
 // The losses as their definitions say them: dense, naive, float64. Not here: anything that the library does to be fast.
 
 import Foundation
-import Losses
+package import Losses
 
 /// A whole global batch on one rank. Targets: N positives, then k − 1 blocks of N negatives.
-struct DenseBatch {
-    var queries: [[Double]]
-    var targets: [[Double]]
-    var ids: [Int64]?
-    var temperature: Double
-    var bias: Double
+package struct DenseBatch: Sendable {
+    package var queries: [[Double]]
+    package var targets: [[Double]]
+    package var ids: [Int64]?
+    package var temperature: Double
+    package var bias: Double
 
-    var rows: Int { queries.count }
-    var width: Int { queries.first?.count ?? 0 }
+    package init(queries: [[Double]], targets: [[Double]], ids: [Int64]?, temperature: Double, bias: Double) {
+        (self.queries, self.targets, self.ids, self.temperature, self.bias) = (queries, targets, ids, temperature, bias)
+    }
+
+    package var rows: Int { queries.count }
+    package var width: Int { queries.first?.count ?? 0 }
 }
 
-struct DenseResult {
-    var loss = 0.0
-    var dqueries: [[Double]]
-    var dtargets: [[Double]]
-    var dtemperature = 0.0
-    var dbias = 0.0
-    var precisionAt1 = 0.0
+package struct DenseResult: Sendable {
+    package var loss = 0.0
+    package var dqueries: [[Double]]
+    package var dtargets: [[Double]]
+    package var dtemperature = 0.0
+    package var dbias = 0.0
+    package var precisionAt1 = 0.0
 }
 
 /// Loss and gradients by the chain rule through every logit, one at a time.
-func denseLoss(_ kind: ContrastiveLossOptions.Kind, _ batch: DenseBatch) -> DenseResult {
+package func denseLoss(_ kind: ContrastiveLossOptions.Kind, _ batch: DenseBatch) -> DenseResult {
     let (n, m) = (batch.rows, batch.targets.count)
     let scores = batch.queries.map { q in batch.targets.map { t in zip(q, t).reduce(0) { $0 + $1.0 * $1.1 } } }
     func takesPart(_ i: Int, _ j: Int) -> Bool {

@@ -4,32 +4,32 @@
 import Foundation
 
 /// A dense float64 matrix, for tests only: slow and plain.
-struct Dense {
-    let rows: Int
-    let columns: Int
-    var values: [Double]
+package struct Dense: Sendable {
+    package let rows: Int
+    package let columns: Int
+    package var values: [Double]
 
-    init(_ rows: Int, _ columns: Int, _ values: [Double]? = nil) {
+    package init(_ rows: Int, _ columns: Int, _ values: [Double]? = nil) {
         self.rows = rows
         self.columns = columns
         self.values = values ?? Array(repeating: 0, count: rows * columns)
         precondition(self.values.count == rows * columns)
     }
 
-    init(_ rows: Int, _ columns: Int, _ values: [Float]) { self.init(rows, columns, values.map { Double($0) }) }
+    package init(_ rows: Int, _ columns: Int, _ values: [Float]) { self.init(rows, columns, values.map { Double($0) }) }
 
-    subscript(row: Int, column: Int) -> Double {
+    package subscript(row: Int, column: Int) -> Double {
         get { values[row * columns + column] }
         set { values[row * columns + column] = newValue }
     }
 
-    var transposed: Dense {
+    package var transposed: Dense {
         var result = Dense(columns, rows)
         for row in 0..<rows { for column in 0..<columns { result[column, row] = self[row, column] } }
         return result
     }
 
-    static func * (a: Dense, b: Dense) -> Dense {
+    package static func * (a: Dense, b: Dense) -> Dense {
         precondition(a.columns == b.rows)
         var result = Dense(a.rows, b.columns)
         for row in 0..<a.rows {
@@ -40,10 +40,10 @@ struct Dense {
         return result
     }
 
-    var norm: Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+    package var norm: Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
 
     /// The matrix minus its mean row.
-    var centred: Dense {
+    package var centred: Dense {
         var result = self
         for column in 0..<columns {
             let mean = (0..<rows).reduce(0) { $0 + self[$1, column] } / Double(rows)
@@ -54,7 +54,7 @@ struct Dense {
 }
 
 /// σ (descending, min(m, n) of them) and the right singular vectors as columns, by Hestenes' rotations.
-func jacobiSVD(_ x: Dense) -> (sigma: [Double], right: Dense) {
+package func jacobiSVD(_ x: Dense) -> (sigma: [Double], right: Dense) {
     let isTall = x.rows >= x.columns
     var a = isTall ? x : x.transposed
     let q = a.columns
@@ -104,7 +104,7 @@ func jacobiSVD(_ x: Dense) -> (sigma: [Double], right: Dense) {
 /// ```
 /// (α/√n) (ε V diag(S)) Vᵀ,  S_j = σ_j^p / mean_r(σ^p),  σ_j ≤ scale · max(m, n) · 2⁻²³ counts as 0
 /// ```
-func referenceNoise(
+package func referenceNoise(
     _ x: Dense, gaussian: Dense, alpha: Double, power: Double, isMatched: Bool, isCentred: Bool,
     rowsOfSpectrum: Dense? = nil
 ) -> Dense {
