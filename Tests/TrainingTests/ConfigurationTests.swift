@@ -33,7 +33,7 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
         #expect(text.vocabulary == 2048 && text.context == 24 && text.causal && text.pooling == .endOfText)
         #expect(text.blocks == RunConfig.Blocks(width: 128, depth: 2, heads: 4))
         #expect(config.optimizer.betas == RunConfig.Betas(first: 0.9, second: 0.98))
-        #expect(config.optimizer.learningRate == 1e-3 && config.optimizer.epsilon == 1e-6 && config.optimizer.clip == 1)
+        #expect(config.optimizer.learningRate == 2e-3 && config.optimizer.epsilon == 1e-6 && config.optimizer.clip == 1)
         #expect(config.optimizer.schedule.kind == .cosine && config.optimizer.schedule.warmup == 60)
         #expect(config.evaluate.sets.items.map(\.name) == ["seen", "unseen"])
         #expect(config.data.cache.bytes == 512 * 1024 * 1024)
