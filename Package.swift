@@ -31,7 +31,8 @@ let package = Package(
     ],
     targets: [
         // System libraries and C shims.
-        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CFreeType", pkgConfig: "freetype2", providers: [.apt(["libfreetype-dev"])]),
@@ -45,28 +46,43 @@ let package = Package(
         .target(name: "Buffers", dependencies: ["Failures"], swiftSettings: numeric),
         .target(name: "Randomness", dependencies: ["Buffers"], swiftSettings: numeric),
         .target(name: "ArrayFiles", dependencies: ["Buffers", "Failures"], swiftSettings: numeric),
-        .target(name: "Kernels", dependencies: ["Buffers", "COpenBLAS", "CVectorMath", "Failures", "Randomness", realModule], swiftSettings: numeric),
+        .target(
+            name: "Kernels",
+            dependencies: ["Buffers", "COpenBLAS", "CVectorMath", "Failures", "Randomness", realModule],
+            swiftSettings: numeric),
         .target(name: "Collectives", dependencies: ["Buffers", "CMPI", "Failures"], swiftSettings: numeric),
         .target(name: "Autograd", dependencies: ["Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
-        .target(name: "Layers", dependencies: ["Autograd", "Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
-        .target(name: "Encoders", dependencies: ["Autograd", "Buffers", "Kernels", "Layers", "Randomness"], swiftSettings: numeric),
-        .target(name: "FANoise", dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Randomness"], swiftSettings: numeric),
-        .target(name: "Losses", dependencies: ["Buffers", "Collectives", "Failures", "Kernels"], swiftSettings: numeric),
+        .target(
+            name: "Layers", dependencies: ["Autograd", "Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
+        .target(
+            name: "Encoders", dependencies: ["Autograd", "Buffers", "Kernels", "Layers", "Randomness"],
+            swiftSettings: numeric),
+        .target(
+            name: "FANoise", dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Randomness"],
+            swiftSettings: numeric),
+        .target(
+            name: "Losses", dependencies: ["Buffers", "Collectives", "Failures", "Kernels"], swiftSettings: numeric),
         .target(name: "Optimizers", dependencies: ["Buffers", "Failures", "Kernels"], swiftSettings: numeric),
-        .target(name: "Pictures", dependencies: ["CFreeType", "CHarfBuzz", "CPNG", "Failures"], swiftSettings: numeric),
-        .target(name: "Datasets", dependencies: ["Buffers", "Failures", "Pictures", "Randomness"], swiftSettings: numeric),
-        .target(name: "Checkpoints", dependencies: ["ArrayFiles", "Buffers", "Collectives", "COpenSSL", "Failures"], swiftSettings: strict),
+        .target(
+            name: "Pictures", dependencies: ["CFreeType", "CHarfBuzz", "CPNG", "Failures"], swiftSettings: numeric),
+        .target(
+            name: "Datasets", dependencies: ["Buffers", "Failures", "Pictures", "Randomness"], swiftSettings: numeric),
+        .target(
+            name: "Checkpoints", dependencies: ["ArrayFiles", "Buffers", "Collectives", "COpenSSL", "Failures"],
+            swiftSettings: strict),
         .target(
             name: "Training",
             dependencies: [
-                "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise", "Failures", "Kernels",
+                "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise",
+                "Failures", "Kernels",
                 "Layers", "Losses", "Optimizers", "Pictures", "Randomness", logging, realModule, yams,
             ],
             swiftSettings: numeric),
         .executableTarget(
             name: "FanoiseTool",
             dependencies: [
-                "ArrayFiles", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise", "Failures", "Kernels", "Losses",
+                "ArrayFiles", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise", "Failures",
+                "Kernels", "Losses",
                 "Pictures", "Randomness", "Training", argumentParser, logging,
             ],
             swiftSettings: strict),
@@ -76,36 +92,56 @@ let package = Package(
         .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: strict),
         .testTarget(name: "RandomnessTests", dependencies: ["Buffers", "Randomness"], swiftSettings: strict),
         .testTarget(
-            name: "ArrayFilesTests", dependencies: ["ArrayFiles", "Buffers", "Failures"], exclude: ["Fixtures"], swiftSettings: strict),
+            name: "ArrayFilesTests", dependencies: ["ArrayFiles", "Buffers", "Failures"], exclude: ["Fixtures"],
+            swiftSettings: strict),
         .testTarget(
             name: "KernelsTests", dependencies: ["Buffers", "Kernels", "Randomness"],
             exclude: ["Golden/fits.py", "Golden/kernels.py"], swiftSettings: numeric),
-        .target(name: "CollectivesCases", dependencies: ["Buffers", "Collectives"], path: "Tests/CollectivesCases", swiftSettings: strict),
+        .target(
+            name: "CollectivesCases", dependencies: ["Buffers", "Collectives"], path: "Tests/CollectivesCases",
+            swiftSettings: strict),
         .executableTarget(
-            name: "CollectivesProbe", dependencies: ["Buffers", "Collectives", "CollectivesCases", "Failures"], path: "Tests/CollectivesProbe",
+            name: "CollectivesProbe", dependencies: ["Buffers", "Collectives", "CollectivesCases", "Failures"],
+            path: "Tests/CollectivesProbe",
             swiftSettings: strict),
         .testTarget(
-            name: "CollectivesTests", dependencies: ["Buffers", "Collectives", "CollectivesCases", "CollectivesProbe", "Failures"],
+            name: "CollectivesTests",
+            dependencies: ["Buffers", "Collectives", "CollectivesCases", "CollectivesProbe", "Failures"],
             swiftSettings: strict),
-        .testTarget(name: "AutogradTests", dependencies: ["Autograd", "Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
         .testTarget(
-            name: "EncodersTests", dependencies: ["Autograd", "Buffers", "Encoders", "Kernels", "Layers", "Randomness"], exclude: ["Golden"],
+            name: "AutogradTests", dependencies: ["Autograd", "Buffers", "Kernels", "Randomness"],
             swiftSettings: numeric),
-        .testTarget(name: "FANoiseTests", dependencies: ["Buffers", "Collectives", "FANoise", "Failures", "Kernels", "Oracles", "Randomness"], exclude: ["Golden"], swiftSettings: numeric),
         .testTarget(
-            name: "LossesTests", dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Losses", "Oracles", "Randomness"],
+            name: "EncodersTests",
+            dependencies: ["Autograd", "Buffers", "Encoders", "Kernels", "Layers", "Randomness"], exclude: ["Golden"],
+            swiftSettings: numeric),
+        .testTarget(
+            name: "FANoiseTests",
+            dependencies: ["Buffers", "Collectives", "FANoise", "Failures", "Kernels", "Oracles", "Randomness"],
+            exclude: ["Golden"], swiftSettings: numeric),
+        .testTarget(
+            name: "LossesTests",
+            dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Losses", "Oracles", "Randomness"],
             exclude: ["Golden/make_golden.py"], swiftSettings: numeric),
         .testTarget(name: "OptimizersTests", dependencies: ["Buffers", "Optimizers"], swiftSettings: numeric),
         .testTarget(name: "PicturesTests", dependencies: ["Failures", "Pictures"], swiftSettings: strict),
-        .testTarget(name: "DatasetsTests", dependencies: ["Buffers", "Datasets", "Failures", "Pictures", "Randomness"], swiftSettings: strict),
-        .testTarget(name: "CheckpointsTests", dependencies: ["ArrayFiles", "Buffers", "Checkpoints", "Collectives", "Failures"], swiftSettings: strict),
+        .testTarget(
+            name: "DatasetsTests", dependencies: ["Buffers", "Datasets", "Failures", "Pictures", "Randomness"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CheckpointsTests",
+            dependencies: ["ArrayFiles", "Buffers", "Checkpoints", "Collectives", "Failures"], swiftSettings: strict),
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise", "Failures", "Kernels",
+                "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise",
+                "Failures", "Kernels",
                 "Losses", "Optimizers", "Pictures", "Training",
             ],
             swiftSettings: numeric),
         // Starts the built program, alone and under mpirun, as a user would.
-        .testTarget(name: "ToolTests", dependencies: ["ArrayFiles", "Buffers", "FanoiseTool", "Losses", "Oracles", "Pictures", "Randomness"], swiftSettings: numeric),
+        .testTarget(
+            name: "ToolTests",
+            dependencies: ["ArrayFiles", "Buffers", "FanoiseTool", "Losses", "Oracles", "Pictures", "Randomness"],
+            swiftSettings: numeric),
     ])

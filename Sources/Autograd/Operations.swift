@@ -14,18 +14,24 @@ extension Tape {
         let shape = x.shape.dropLast() + [outputs]
         let y = Floats(count: rows * outputs)
         guard activation != .identity else {
-            linearForward(x.values, weight: weight.values, bias: bias?.values, rows: rows, inputs: inputs, outputs: outputs, into: y)
+            linearForward(
+                x.values, weight: weight.values, bias: bias?.values, rows: rows, inputs: inputs, outputs: outputs,
+                into: y)
             return record(y, shape: Array(shape), inputs: [x, weight, bias]) { [self] dy in
                 linearGradients(dy, x, weight, bias?.parameterGradient, rows: rows)
             }
         }
         let preactivation = Floats(count: rows * outputs)
-        linearForward(x.values, weight: weight.values, bias: nil, rows: rows, inputs: inputs, outputs: outputs, into: preactivation)
-        biasActivationForward(preactivation, bias: bias?.values, activation: activation, rows: rows, columns: outputs, into: y)
+        linearForward(
+            x.values, weight: weight.values, bias: nil, rows: rows, inputs: inputs, outputs: outputs,
+            into: preactivation)
+        biasActivationForward(
+            preactivation, bias: bias?.values, activation: activation, rows: rows, columns: outputs, into: y)
         return record(y, shape: Array(shape), inputs: [x, weight, bias]) { [self] dy in
             let dpreactivation = Floats(count: dy.count)
             activationBackward(
-                dy, preactivation: preactivation, activation: activation, rows: rows, columns: outputs, into: dpreactivation,
+                dy, preactivation: preactivation, activation: activation, rows: rows, columns: outputs,
+                into: dpreactivation,
                 dbias: bias?.parameterGradient)
             linearGradients(dpreactivation, x, weight, nil, rows: rows)
         }
@@ -34,7 +40,8 @@ extension Tape {
     private func linearGradients(_ dy: Floats, _ x: Tensor, _ weight: Tensor, _ dbias: Floats?, rows: Int) {
         let dx = x.requiresGradient ? Floats(count: x.values.count) : nil
         linearBackward(
-            dy, x: x.values, weight: weight.values, rows: rows, inputs: weight.shape[1], outputs: weight.shape[0], dx: dx,
+            dy, x: x.values, weight: weight.values, rows: rows, inputs: weight.shape[1], outputs: weight.shape[0],
+            dx: dx,
             dweight: weight.parameterGradient, dbias: dbias)
         if let dx { pass(dx, to: x) }
     }
@@ -63,12 +70,14 @@ extension Tape {
         let mean = Floats(count: rows)
         let inverseDeviation = Floats(count: rows)
         layerNormForward(
-            x.values, gain: gain.values, shift: shift.values, epsilon: epsilon, rows: rows, columns: columns, into: y, mean: mean,
+            x.values, gain: gain.values, shift: shift.values, epsilon: epsilon, rows: rows, columns: columns, into: y,
+            mean: mean,
             inverseDeviation: inverseDeviation)
         return record(y, shape: x.shape, inputs: [x, gain, shift]) { [self] dy in
             let dx = Floats(count: dy.count)
             layerNormBackward(
-                dy, x: x.values, gain: gain.values, mean: mean, inverseDeviation: inverseDeviation, rows: rows, columns: columns,
+                dy, x: x.values, gain: gain.values, mean: mean, inverseDeviation: inverseDeviation, rows: rows,
+                columns: columns,
                 into: dx, dgain: gain.parameterGradient, dshift: shift.parameterGradient)
             pass(dx, to: x)
         }
@@ -80,11 +89,14 @@ extension Tape {
         let (rows, width) = (qkv.rows, qkv.columns / 3)
         let y = Floats(count: rows * width)
         let logSumExp = Floats(count: rows * heads)
-        attentionForward(qkv: qkv.values, offsets: offsets, heads: heads, width: width, causal: causal, into: y, logSumExp: logSumExp)
+        attentionForward(
+            qkv: qkv.values, offsets: offsets, heads: heads, width: width, causal: causal, into: y, logSumExp: logSumExp
+        )
         return record(y, shape: [rows, width], inputs: [qkv]) { [self] dy in
             accumulate(into: qkv) { dqkv in
                 attentionBackward(
-                    dy: dy, qkv: qkv.values, y: y, logSumExp: logSumExp, offsets: offsets, heads: heads, width: width, causal: causal,
+                    dy: dy, qkv: qkv.values, y: y, logSumExp: logSumExp, offsets: offsets, heads: heads, width: width,
+                    causal: causal,
                     into: dqkv)
             }
         }
@@ -95,7 +107,9 @@ extension Tape {
         let y = Floats(count: ids.count * table.columns)
         embeddingForward(ids: ids, table: table.values, width: table.columns, into: y)
         return record(y, shape: [ids.count, table.columns], inputs: [table]) { dy in
-            if let dtable = table.parameterGradient { embeddingBackward(dy: dy, ids: ids, width: table.columns, dtable: dtable) }
+            if let dtable = table.parameterGradient {
+                embeddingBackward(dy: dy, ids: ids, width: table.columns, dtable: dtable)
+            }
         }
     }
 
@@ -103,10 +117,12 @@ extension Tape {
     public func prependToken(_ token: Tensor, to x: Tensor, patches: Int) -> Tensor {
         let pictures = x.rows / patches
         let y = Floats(count: pictures * (patches + 1) * x.columns)
-        prependTokenForward(x.values, token: token.values, pictures: pictures, patches: patches, columns: x.columns, into: y)
+        prependTokenForward(
+            x.values, token: token.values, pictures: pictures, patches: patches, columns: x.columns, into: y)
         return record(y, shape: [pictures * (patches + 1), x.columns], inputs: [x, token]) { [self] dy in
             let dx = Floats(count: x.values.count)
-            prependTokenBackward(dy, pictures: pictures, patches: patches, columns: x.columns, into: dx, dtoken: token.parameterGradient)
+            prependTokenBackward(
+                dy, pictures: pictures, patches: patches, columns: x.columns, into: dx, dtoken: token.parameterGradient)
             pass(dx, to: x)
         }
     }
@@ -136,10 +152,12 @@ extension Tape {
     public func normalizeRows(_ x: Tensor, epsilon: Float = 1e-12) -> Tensor {
         let y = Floats(count: x.values.count)
         let inverseNorms = Floats(count: x.rows)
-        normalizeRowsForward(x.values, rows: x.rows, columns: x.columns, epsilon: epsilon, into: y, inverseNorms: inverseNorms)
+        normalizeRowsForward(
+            x.values, rows: x.rows, columns: x.columns, epsilon: epsilon, into: y, inverseNorms: inverseNorms)
         return record(y, shape: x.shape, inputs: [x]) { [self] dy in
             accumulate(into: x) { dx in
-                normalizeRowsBackward(dy: dy, y: y, inverseNorms: inverseNorms, rows: x.rows, columns: x.columns, into: dx)
+                normalizeRowsBackward(
+                    dy: dy, y: y, inverseNorms: inverseNorms, rows: x.rows, columns: x.columns, into: dx)
             }
         }
     }
@@ -151,10 +169,12 @@ extension Tape {
         let field = RandomField(seed: seed, purpose: .dropout, stream: stream)
         let (step, firstRow, columns) = (context.step, context.firstRow, x.columns)
         let y = Floats(count: x.values.count)
-        dropoutForward(x.values, keep: 1 - probability, field: field, step: step, firstRow: firstRow, columns: columns, into: y)
+        dropoutForward(
+            x.values, keep: 1 - probability, field: field, step: step, firstRow: firstRow, columns: columns, into: y)
         return record(y, shape: x.shape, inputs: [x]) { [self] dy in
             accumulate(into: x) { dx in
-                dropoutForward(dy, keep: 1 - probability, field: field, step: step, firstRow: firstRow, columns: columns, into: dx)
+                dropoutForward(
+                    dy, keep: 1 - probability, field: field, step: step, firstRow: firstRow, columns: columns, into: dx)
             }
         }
     }

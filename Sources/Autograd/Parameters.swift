@@ -28,7 +28,9 @@ public struct ParameterPlan: Sendable {
 
     /// Declares one tensor.
     /// - Parameter decays: whether weight decay applies; by default to whatever has two or more dimensions.
-    public mutating func declare(_ name: String, _ shape: [Int], _ initializer: Initializer, decays: Bool? = nil) -> ParameterReference {
+    public mutating func declare(_ name: String, _ shape: [Int], _ initializer: Initializer, decays: Bool? = nil)
+        -> ParameterReference
+    {
         initializers.append(initializer)
         return ParameterReference(index: layout.add(name, shape: shape, decays: decays ?? (shape.count > 1)))
     }
@@ -61,7 +63,8 @@ public final class Parameters {
             case .ones: view.fill(1)
             case .constant(let value): view.fill(value)
             case .normal(let deviation):
-                RandomField(seed: seed, purpose: .initialWeights, stream: UInt32(index)).normals(step: 0, row: 0, into: view)
+                RandomField(seed: seed, purpose: .initialWeights, stream: UInt32(index)).normals(
+                    step: 0, row: 0, into: view)
                 for element in 0..<view.count { view.base[element] *= deviation }
             }
         }

@@ -61,7 +61,9 @@ public final class Tape {
     ///   - backward: receives `d output`, which it must not write to, and hands each input its gradient: `accumulate` for
     ///     intermediates, kernels that accumulate into `parameterGradient` for parameters. Everything it captures is freed after.
     /// - Returns: the output; it requires a gradient when some input does and the tape records.
-    public func record(_ values: Floats, shape: [Int], inputs: [Tensor?], backward: @escaping (Floats) -> Void) -> Tensor {
+    public func record(_ values: Floats, shape: [Int], inputs: [Tensor?], backward: @escaping (Floats) -> Void)
+        -> Tensor
+    {
         let tracked = mode == .recording && inputs.contains { $0?.requiresGradient == true }
         let output = Tensor(values, shape: shape, requiresGradient: tracked)
         guard tracked else { return output }
@@ -103,7 +105,9 @@ public final class Tape {
         from seeds: [(tensor: Tensor, gradient: Floats)], finished: (Int) throws -> Void
     ) rethrows {
         for (tensor, gradient) in seeds {
-            precondition(tensor.values.count == gradient.count, "gradient of \(gradient.count) for a tensor of shape \(tensor.shape)")
+            precondition(
+                tensor.values.count == gradient.count,
+                "gradient of \(gradient.count) for a tensor of shape \(tensor.shape)")
             pass(gradient, to: tensor)
         }
         while let operation = operations.popLast() {

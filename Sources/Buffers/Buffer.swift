@@ -35,7 +35,9 @@
     /// A copy of `elements`.
     @inlinable public init(_ elements: [Element]) {
         self.init(count: elements.count)
-        elements.withUnsafeBufferPointer { if let source = $0.baseAddress { base.update(from: source, count: elements.count) } }
+        elements.withUnsafeBufferPointer {
+            if let source = $0.baseAddress { base.update(from: source, count: elements.count) }
+        }
     }
 
     @usableFromInline init(memory: Memory, base: UnsafeMutablePointer<Element>, count: Int) {
@@ -63,10 +65,14 @@
     }
 
     /// A copy of the elements.
-    @inlinable public var array: [Element] { withExtendedLifetime(memory) { Array(UnsafeBufferPointer(start: base, count: count)) } }
+    @inlinable public var array: [Element] {
+        withExtendedLifetime(memory) { Array(UnsafeBufferPointer(start: base, count: count)) }
+    }
 
     /// Overwrites every element with `value`.
-    @inlinable public func fill(_ value: Element) { withExtendedLifetime(memory) { base.update(repeating: value, count: count) } }
+    @inlinable public func fill(_ value: Element) {
+        withExtendedLifetime(memory) { base.update(repeating: value, count: count) }
+    }
 
     /// Overwrites every element with those of `source`, which has the same count; the two may overlap.
     @inlinable public func copy(from source: Buffer) {

@@ -21,7 +21,8 @@ public final class Memory: @unchecked Sendable {
     }
 
     /// Adopts a region that somebody else made (a mapped file, a shared-memory window); `release` runs once, at the end.
-    public init(address: UnsafeMutableRawPointer, byteCount: Int, release: @escaping (UnsafeMutableRawPointer) -> Void) {
+    public init(address: UnsafeMutableRawPointer, byteCount: Int, release: @escaping (UnsafeMutableRawPointer) -> Void)
+    {
         self.address = address
         self.byteCount = byteCount
         self.release = release

@@ -61,7 +61,8 @@ extension Encoder {
         case .text(let ids, let offsets):
             let tokens = offsets[range.lowerBound]..<offsets[range.upperBound]
             return .text(
-                ids: Array(ids[tokens]), offsets: offsets[range.lowerBound...range.upperBound].map { $0 - tokens.lowerBound })
+                ids: Array(ids[tokens]),
+                offsets: offsets[range.lowerBound...range.upperBound].map { $0 - tokens.lowerBound })
         }
     }
 }

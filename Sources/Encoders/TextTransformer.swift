@@ -18,7 +18,9 @@ public struct TextTransformer: Encoder {
         public var causal: Bool
         public var embedding: Int
 
-        public init(vocabulary: Int, context: Int, transformer: TransformerShape, pooling: Pooling, causal: Bool, embedding: Int) {
+        public init(
+            vocabulary: Int, context: Int, transformer: TransformerShape, pooling: Pooling, causal: Bool, embedding: Int
+        ) {
             self.vocabulary = vocabulary
             self.context = context
             self.transformer = transformer
@@ -60,7 +62,9 @@ public struct TextTransformer: Encoder {
         var places = [Int32]()
         places.reserveCapacity(ids.count)
         for (start, end) in zip(offsets, offsets.dropFirst()) {
-            precondition(end - start <= configuration.context, "a text of \(end - start) tokens exceeds the context \(configuration.context)")
+            precondition(
+                end - start <= configuration.context,
+                "a text of \(end - start) tokens exceeds the context \(configuration.context)")
             for place in 0..<end - start { places.append(Int32(place)) }
         }
         return tape.add(
@@ -84,7 +88,8 @@ public struct TextTransformer: Encoder {
 
     public func forwardFLOPs(of input: EncoderInput) -> Double {
         transformerFLOPs(
-            configuration.transformer, packing: SequencePacking(offsets: text(input).offsets, causal: configuration.causal))
+            configuration.transformer,
+            packing: SequencePacking(offsets: text(input).offsets, causal: configuration.causal))
             + 2 * Double(input.rows) * Double(width) * Double(configuration.embedding)
     }
 

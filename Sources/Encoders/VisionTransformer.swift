@@ -21,7 +21,9 @@ public struct VisionTransformer: Encoder {
         public var inputNorm: Bool
         public var embedding: Int
 
-        public init(imageSize: Int, patch: Int, transformer: TransformerShape, pooling: Pooling, inputNorm: Bool, embedding: Int) {
+        public init(
+            imageSize: Int, patch: Int, transformer: TransformerShape, pooling: Pooling, inputNorm: Bool, embedding: Int
+        ) {
             precondition(imageSize % patch == 0, "image size \(imageSize) is not divisible by patch \(patch)")
             precondition(pooling != .endOfText, "pictures have no end of text")
             self.imageSize = imageSize
@@ -52,27 +54,35 @@ public struct VisionTransformer: Encoder {
         patchEmbedding = Linear(
             &plan, "\(name).patch_embedding", inputs: patchInputs, outputs: shape.width, bias: false,
             deviation: 1 / Float(patchInputs).squareRoot())
-        classToken = configuration.pooling == .classToken
+        classToken =
+            configuration.pooling == .classToken
             ? plan.declare("\(name).class_token", [shape.width], .normal(deviation: deviation)) : nil
         positions = plan.declare("\(name).positions", [tokens, shape.width], .normal(deviation: deviation))
         inputNorm = configuration.inputNorm ? LayerNorm(&plan, "\(name).input_norm", width: shape.width) : nil
         blocks = (0..<shape.depth).map { TransformerBlock(&plan, "\(name).blocks.\($0)", shape: shape) }
         outputNorm = LayerNorm(&plan, "\(name).output_norm", width: shape.width)
         projection = Linear(
-            &plan, "\(name).projection", inputs: shape.width, outputs: configuration.embedding, bias: false, deviation: deviation)
+            &plan, "\(name).projection", inputs: shape.width, outputs: configuration.embedding, bias: false,
+            deviation: deviation)
     }
 
     public var outputColumns: Int { configuration.embedding }
     public var width: Int { configuration.transformer.width }
-    private var patches: Int { (configuration.imageSize / configuration.patch) * (configuration.imageSize / configuration.patch) }
+    private var patches: Int {
+        (configuration.imageSize / configuration.patch) * (configuration.imageSize / configuration.patch)
+    }
     private var tokens: Int { patches + (classToken == nil ? 0 : 1) }
 
     public func tokenRows(of input: EncoderInput) -> Int { input.rows * tokens }
 
     public func embed(_ input: EncoderInput, _ parameters: Parameters, on tape: Tape) -> Tensor {
-        guard case .pictures(let pictures, let count) = input else { preconditionFailure("a picture tower was given text") }
+        guard case .pictures(let pictures, let count) = input else {
+            preconditionFailure("a picture tower was given text")
+        }
         let size = configuration.imageSize
-        precondition(pictures.count == count * 3 * size * size, "\(pictures.count) values for \(count) pictures of 3×\(size)×\(size)")
+        precondition(
+            pictures.count == count * 3 * size * size,
+            "\(pictures.count) values for \(count) pictures of 3×\(size)×\(size)")
         let patchColumns = 3 * configuration.patch * configuration.patch
         let cut = Floats(count: count * patches * patchColumns)
         patchesForward(images: pictures, channels: 3, height: size, width: size, patch: configuration.patch, into: cut)

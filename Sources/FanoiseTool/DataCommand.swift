@@ -103,7 +103,9 @@ struct PixelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pixels",
         abstract: "What pixels alone achieve on set A of an emoji data set: the baseline that a model must beat there.",
-        discussion: "Every picture of seen.jsonl is given the emoji of the training picture with the nearest 16 × 16 thumbnail.")
+        discussion:
+            "Every picture of seen.jsonl is given the emoji of the training picture with the nearest 16 × 16 thumbnail."
+    )
 
     @Argument(help: ArgumentHelp("Folder of the data set.", valueName: "dir")) var data: String
 

@@ -31,10 +31,12 @@ struct DoctorCommand: ParsableCommand {
                 let speed = seconds > 0 ? MachineSpeed.measure(threads: machine.cores, seconds: seconds) : nil
                 report = Report(
                     processor: machine.processor, cores: machine.cores, physicalCores: machine.physicalCores,
-                    memoryBytes: machine.memoryBytes, simd: machine.simd, blasCore: blasCoreName(), mpi: World.libraryVersion,
+                    memoryBytes: machine.memoryBytes, simd: machine.simd, blasCore: blasCoreName(),
+                    mpi: World.libraryVersion,
                     sharedMemoryBytes: machine.sharedMemoryBytes, diskBytes: machine.diskBytes, speed: speed,
                     suggestion: SetupAdvice.layout(for: machine),
-                    advice: SetupAdvice.advice(machine: machine, blasCore: blasCoreName(), environment: environment, speed: speed))
+                    advice: SetupAdvice.advice(
+                        machine: machine, blasCore: blasCoreName(), environment: environment, speed: speed))
             }
             if seconds > 0, communicator.size > 1 {
                 let exchange = try CollectiveSpeed.measure(communicator)
@@ -95,7 +97,8 @@ private struct Report: Encodable {
                 (
                     "all-reduce",
                     String(
-                        format: "%d ranks: %.1f µs for a number, %.1f GB/s for 4 MiB, %.1f GB/s for 64 MiB", collectives.ranks,
+                        format: "%d ranks: %.1f µs for a number, %.1f GB/s for 4 MiB, %.1f GB/s for 64 MiB",
+                        collectives.ranks,
                         collectives.latency * 1e6, collectives.mediumBandwidth, collectives.largeBandwidth)
                 ))
         } else {

@@ -49,7 +49,8 @@ struct EvaluateCommand: ParsableCommand {
             }
             guard communicator.rank == 0 else { return }
             if let contactSheet, let (name, path) = chosen.last {
-                try model.retrievalSheet(path, title: title ?? "Captions of \(name) and their best pictures").write(path: contactSheet)
+                try model.retrievalSheet(path, title: title ?? "Captions of \(name) and their best pictures").write(
+                    path: contactSheet)
                 tell("\(contactSheet): captions with the pictures they find")
             }
             if json { try printJSON(reports) }

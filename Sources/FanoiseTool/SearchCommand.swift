@@ -25,7 +25,9 @@ struct SearchCommand: ParsableCommand {
 
     func validate() throws {
         guard top > 0 else { throw ValidationError("--top \(top) must be at least 1") }
-        guard (text == nil) != (image == nil) else { throw ValidationError("give exactly one of --text TEXT and --image FILE") }
+        guard (text == nil) != (image == nil) else {
+            throw ValidationError("give exactly one of --text TEXT and --image FILE")
+        }
     }
 
     func run() throws {
@@ -40,7 +42,9 @@ struct SearchCommand: ParsableCommand {
             if let shown, shown.count != array.shape[0] {
                 throw Failure(.data, "\(rowsFile ?? "") has \(shown.count) rows, but \(index) has \(array.shape[0])")
             }
-            let results = try found.map { SearchResult(row: $0.row, score: $0.score, content: try shown?.content($0.row)) }
+            let results = try found.map {
+                SearchResult(row: $0.row, score: $0.score, content: try shown?.content($0.row))
+            }
             for (place, result) in results.enumerated() {
                 tell("\(place + 1)  row \(result.row)  \(fixed(Double(result.score)))  \(result.content ?? "")")
             }

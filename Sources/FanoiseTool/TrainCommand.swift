@@ -19,9 +19,12 @@ struct TrainCommand: ParsableCommand {
             """)
 
     @Option(name: .shortAndLong, help: "The configuration, YAML.") var config: String?
-    @Option(name: .customLong("set"), parsing: .singleValue, help: "Override a key of the configuration: a.b=value. Repeatable.")
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: "Override a key of the configuration: a.b=value. Repeatable.")
     var overrides: [String] = []
-    @Option(help: "auto: from the newest valid checkpoint, if any; never: a fresh start; PATH: from that checkpoint.") var resume = "auto"
+    @Option(help: "auto: from the newest valid checkpoint, if any; never: a fresh start; PATH: from that checkpoint.")
+    var resume = "auto"
     @Option(
         name: .customLong("allow-change"), parsing: .singleValue,
         help: "Resume although this key, which shapes the training, has changed. Repeatable.")
@@ -33,19 +36,26 @@ struct TrainCommand: ParsableCommand {
 
     func run() throws {
         if helpConfig { return print(RunConfig.helpText) }
-        guard let config else { throw Failure(.usage, "no configuration given: fanoise train --config FILE (configs/ has examples)") }
+        guard let config else {
+            throw Failure(.usage, "no configuration given: fanoise train --config FILE (configs/ has examples)")
+        }
         // Read once here, so that a mistake is one message from every launcher's point of view and no rank starts.
         let configuration = try RunConfig.load(config, options: overrides)
         StopSignals.install()
-        let (resume, allowed, json, style) = (Resume(resume), Set(allowedChanges), json, bar ? ProgressLine.Style.bar : nil)
+        let (resume, allowed, json, style) = (
+            Resume(resume), Set(allowedChanges), json, bar ? ProgressLine.Style.bar : nil
+        )
         let stoppedStep = Mutex<Int?>(nil)
         try world.run(threads: configuration.threads) { communicator in
             let trainer = try Trainer(
-                configuration: configuration, resume: resume, allowedChanges: allowed, progress: style, communicator: communicator)
+                configuration: configuration, resume: resume, allowedChanges: allowed, progress: style,
+                communicator: communicator)
             let summary = try trainer.run()
             if summary.wasStopped { stoppedStep.withLock { $0 = summary.step } }
             guard communicator.rank == 0 else { return }
-            if summary.wasStopped { tell("stopped by a signal after step \(summary.step); the same command goes on from there") }
+            if summary.wasStopped {
+                tell("stopped by a signal after step \(summary.step); the same command goes on from there")
+            }
             if json { try printJSON(TrainResult(summary, trainer)) }
         }
         if stoppedStep.withLock({ $0 }) != nil { throw ExitCode(Failure.Kind.resumable.rawValue) }

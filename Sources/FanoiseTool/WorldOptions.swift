@@ -9,9 +9,15 @@ import Training
 
 /// `--ranks` and `--deadline`.
 struct WorldOptions: ParsableArguments {
-    @Option(help: "Without mpirun: run this many ranks as threads of one process. Under mpirun: its number of ranks, or left out.")
+    @Option(
+        help:
+            "Without mpirun: run this many ranks as threads of one process. Under mpirun: its number of ranks, or left out."
+    )
     var ranks: Int?
-    @Option(help: "Seconds after which a collective that has not completed ends the job (default: FANOISE_DEADLINE, else 300).")
+    @Option(
+        help:
+            "Seconds after which a collective that has not completed ends the job (default: FANOISE_DEADLINE, else 300)."
+    )
     var deadline: Double?
 
     func validate() throws {
@@ -19,7 +25,8 @@ struct WorldOptions: ParsableArguments {
     }
 
     /// Runs `body` on every rank with a fair share of the machine's cores; leaves the process when the job ends badly.
-    func run(threads: Automatic<Int> = .automatic, _ body: @escaping @Sendable (any Communicator) throws -> Void) throws {
+    func run(threads: Automatic<Int> = .automatic, _ body: @escaping @Sendable (any Communicator) throws -> Void) throws
+    {
         let code = World.run(ranks: ranks, deadline: deadline.map { .seconds($0) }) { communicator in
             let cores = Machine.current().cores
             // Threads of one process share OpenBLAS and its one setting: ranks that are threads get one each.

@@ -7,8 +7,10 @@ public import Buffers
 /// `y_b0 = token`, `y_b(1+p) = x_bp`: x_(B·P)D, token_D, y_(B·(P+1))D. Overwrites `y`.
 public func prependTokenForward(_ x: Floats, token: Floats, pictures: Int, patches: Int, columns: Int, into y: Floats) {
     precondition(
-        x.count == pictures * patches * columns && token.count == columns && y.count == pictures * (patches + 1) * columns,
-        "\(x.count) elements and a token of \(token.count) for \(pictures) pictures of \(patches) patches × \(columns) into \(y.count)")
+        x.count == pictures * patches * columns && token.count == columns
+            && y.count == pictures * (patches + 1) * columns,
+        "\(x.count) elements and a token of \(token.count) for \(pictures) pictures of \(patches) patches × \(columns) into \(y.count)"
+    )
     for picture in 0..<pictures {
         let target = y.base + picture * (patches + 1) * columns
         target.update(from: token.base, count: columns)
@@ -17,7 +19,9 @@ public func prependTokenForward(_ x: Floats, token: Floats, pictures: Int, patch
 }
 
 /// `dx_bp = dy_b(1+p)` (overwritten), `dtoken += Σ_b dy_b0` (accumulated).
-public func prependTokenBackward(_ dy: Floats, pictures: Int, patches: Int, columns: Int, into dx: Floats, dtoken: Floats?) {
+public func prependTokenBackward(
+    _ dy: Floats, pictures: Int, patches: Int, columns: Int, into dx: Floats, dtoken: Floats?
+) {
     precondition(
         dx.count == pictures * patches * columns && dy.count == pictures * (patches + 1) * columns,
         "gradient of \(dy.count) for \(pictures) pictures of \(patches) patches × \(columns) into \(dx.count)")

@@ -21,7 +21,8 @@ public struct DenseMatrix<Element: BitwiseCopyable>: @unchecked Sendable {
 
     public init(_ values: Buffer<Element>, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil) {
         let stride = stride ?? columns
-        precondition(rows >= 0 && columns >= 0 && stride >= columns, "matrix \(rows)×\(columns) with row stride \(stride)")
+        precondition(
+            rows >= 0 && columns >= 0 && stride >= columns, "matrix \(rows)×\(columns) with row stride \(stride)")
         precondition(
             rows == 0 || columns == 0 || (offset >= 0 && offset + (rows - 1) * stride + columns <= values.count),
             "matrix \(rows)×\(columns), stride \(stride), offset \(offset) exceeds \(values.count) elements")
@@ -54,31 +55,38 @@ public func gemm(
 ) {
     let (m, k) = transposeA == .none ? (a.rows, a.columns) : (a.columns, a.rows)
     let (bK, n) = transposeB == .none ? (b.rows, b.columns) : (b.columns, b.rows)
-    precondition(k == bK && c.rows == m && c.columns == n, "product of \(m)×\(k) and \(bK)×\(n) into \(c.rows)×\(c.columns)")
+    precondition(
+        k == bK && c.rows == m && c.columns == n, "product of \(m)×\(k) and \(bK)×\(n) into \(c.rows)×\(c.columns)")
     guard m > 0, n > 0 else { return }
     guard k > 0 else {
         for row in 0..<m {
-            for column in 0..<n { c.base[row * c.stride + column] = beta == 0 ? 0 : beta * c.base[row * c.stride + column] }
+            for column in 0..<n {
+                c.base[row * c.stride + column] = beta == 0 ? 0 : beta * c.base[row * c.stride + column]
+            }
         }
         return
     }
     cblas_sgemm(
-        CblasRowMajor, transposeA.cblas, transposeB.cblas, blasInt(m), blasInt(n), blasInt(k), alpha, a.base, blasInt(a.stride), b.base,
+        CblasRowMajor, transposeA.cblas, transposeB.cblas, blasInt(m), blasInt(n), blasInt(k), alpha, a.base,
+        blasInt(a.stride), b.base,
         blasInt(b.stride), beta, c.base, blasInt(c.stride))
 }
 
 /// The same in float64. K is above 0.
 public func gemm(
-    _ a: DoubleMatrix, _ transposeA: Transposition = .none, _ b: DoubleMatrix, _ transposeB: Transposition = .none, into c: DoubleMatrix,
+    _ a: DoubleMatrix, _ transposeA: Transposition = .none, _ b: DoubleMatrix, _ transposeB: Transposition = .none,
+    into c: DoubleMatrix,
     alpha: Double = 1, beta: Double = 0
 ) {
     let (m, k) = transposeA == .none ? (a.rows, a.columns) : (a.columns, a.rows)
     let (bK, n) = transposeB == .none ? (b.rows, b.columns) : (b.columns, b.rows)
     precondition(
-        k == bK && k > 0 && c.rows == m && c.columns == n, "product of \(m)×\(k) and \(bK)×\(n) into \(c.rows)×\(c.columns)")
+        k == bK && k > 0 && c.rows == m && c.columns == n,
+        "product of \(m)×\(k) and \(bK)×\(n) into \(c.rows)×\(c.columns)")
     guard m > 0, n > 0 else { return }
     cblas_dgemm(
-        CblasRowMajor, transposeA.cblas, transposeB.cblas, blasInt(m), blasInt(n), blasInt(k), alpha, a.base, blasInt(a.stride), b.base,
+        CblasRowMajor, transposeA.cblas, transposeB.cblas, blasInt(m), blasInt(n), blasInt(k), alpha, a.base,
+        blasInt(a.stride), b.base,
         blasInt(b.stride), beta, c.base, blasInt(c.stride))
 }
 
@@ -91,10 +99,13 @@ public func gemm(
     count: Int, _ a: Matrix, step stepA: Int, _ transposeA: Transposition = .none, _ b: Matrix, step stepB: Int,
     _ transposeB: Transposition = .none, into c: Matrix, step stepC: Int, alpha: Float = 1, beta: Float = 0
 ) {
-    precondition(count <= 1 || abs(stepC) >= (c.rows - 1) * c.stride + c.columns, "results of \(c.rows)×\(c.columns) overlap at step \(stepC)")
+    precondition(
+        count <= 1 || abs(stepC) >= (c.rows - 1) * c.stride + c.columns,
+        "results of \(c.rows)×\(c.columns) overlap at step \(stepC)")
     for index in 0..<count {
         gemm(
-            a.moved(by: index * stepA), transposeA, b.moved(by: index * stepB), transposeB, into: c.moved(by: index * stepC), alpha: alpha,
+            a.moved(by: index * stepA), transposeA, b.moved(by: index * stepB), transposeB,
+            into: c.moved(by: index * stepC), alpha: alpha,
             beta: beta)
     }
 }

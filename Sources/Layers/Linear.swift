@@ -11,7 +11,8 @@ public struct Linear: Sendable {
 
     /// - Parameter deviation: standard deviation of the initial weights.
     public init(
-        _ plan: inout ParameterPlan, _ name: String, inputs: Int, outputs: Int, bias: Bool = true, activation: Activation = .identity,
+        _ plan: inout ParameterPlan, _ name: String, inputs: Int, outputs: Int, bias: Bool = true,
+        activation: Activation = .identity,
         deviation: Float
     ) {
         weight = plan.declare("\(name).weight", [outputs, inputs], .normal(deviation: deviation))

@@ -27,7 +27,8 @@ public struct TransformerShape: Sendable, Equatable {
     /// Probability of dropping an element of what a block adds to the residual stream.
     public var dropout: Float
 
-    public init(width: Int, depth: Int, heads: Int, hidden: Int, activation: Activation = .geluErf, dropout: Float = 0) {
+    public init(width: Int, depth: Int, heads: Int, hidden: Int, activation: Activation = .geluErf, dropout: Float = 0)
+    {
         precondition(width % heads == 0, "width \(width) is not divisible by \(heads) heads")
         self.width = width
         self.depth = depth
@@ -57,21 +58,24 @@ public struct TransformerBlock: Sendable {
         let deviation = 1 / Float(shape.width).squareRoot()
         let residualDeviation = deviation / Float(2 * shape.depth).squareRoot()
         attentionNorm = LayerNorm(&plan, "\(name).attention_norm", width: shape.width)
-        queryKeyValue = Linear(&plan, "\(name).attention.qkv", inputs: shape.width, outputs: 3 * shape.width, deviation: deviation)
+        queryKeyValue = Linear(
+            &plan, "\(name).attention.qkv", inputs: shape.width, outputs: 3 * shape.width, deviation: deviation)
         attentionOutput = Linear(
             &plan, "\(name).attention.output", inputs: shape.width, outputs: shape.width, deviation: residualDeviation)
         mlpNorm = LayerNorm(&plan, "\(name).mlp_norm", width: shape.width)
         hidden = Linear(
             &plan, "\(name).mlp.hidden", inputs: shape.width, outputs: shape.hidden, activation: shape.activation,
             deviation: 1 / Float(2 * shape.width).squareRoot())
-        output = Linear(&plan, "\(name).mlp.output", inputs: shape.hidden, outputs: shape.width, deviation: residualDeviation)
+        output = Linear(
+            &plan, "\(name).mlp.output", inputs: shape.hidden, outputs: shape.width, deviation: residualDeviation)
         heads = shape.heads
         dropout = shape.dropout
         dropoutStreams = (plan.declareDropout(), plan.declareDropout())
     }
 
     /// x_RD to x_RD.
-    public func callAsFunction(_ x: Tensor, packing: SequencePacking, _ parameters: Parameters, on tape: Tape) -> Tensor {
+    public func callAsFunction(_ x: Tensor, packing: SequencePacking, _ parameters: Parameters, on tape: Tape) -> Tensor
+    {
         let qkv = queryKeyValue(attentionNorm(x, parameters, on: tape), parameters, on: tape)
         let mixed = tape.attention(qkv: qkv, offsets: packing.offsets, heads: heads, causal: packing.causal)
         let attended = attentionOutput(mixed, parameters, on: tape)

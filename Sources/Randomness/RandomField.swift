@@ -1,7 +1,7 @@
 // Randomness as a function of (seed, purpose, step, row, column). Not here: the bits (Philox.swift).
 
-import Foundation
 public import Buffers
+import Foundation
 
 /// What random numbers are for. The raw value is part of the key: two purposes never share a number. Values are never reused.
 public enum RandomPurpose: UInt32, Sendable {
@@ -76,7 +76,9 @@ public struct RandomField: Sendable {
     /// Standard normals for `rows` consecutive global rows of `columns` each, the first global row being `firstRow`; row-major.
     public func normals(step: Int, firstRow: Int, rows: Int, columns: Int) -> Floats {
         let result = Floats(count: rows * columns)
-        for row in 0..<rows { normals(step: step, row: firstRow + row, into: result[row * columns..<(row + 1) * columns]) }
+        for row in 0..<rows {
+            normals(step: step, row: firstRow + row, into: result[row * columns..<(row + 1) * columns])
+        }
         return result
     }
 

@@ -36,7 +36,8 @@ final class BatchNoise {
         case .input:
             output = nil
             input = try [model.query, model.target].enumerated().map { side, encoder in
-                try NoiseShaper(options: shaping, columns: encoder.width, seed: seed, purpose: .inputNoise, stream: UInt32(side))
+                try NoiseShaper(
+                    options: shaping, columns: encoder.width, seed: seed, purpose: .inputNoise, stream: UInt32(side))
             }
         }
     }
@@ -54,7 +55,8 @@ final class BatchNoise {
     ) throws -> (tokens: Floats, report: NoiseReport) {
         let shaper = input[side]
         let (perturbed, report) = try shaper.perturb(
-            tokens, rows: tokens.count / shaper.columns, firstRow: firstRow, globalRows: globalRows, step: step, communicator: communicator)
+            tokens, rows: tokens.count / shaper.columns, firstRow: firstRow, globalRows: globalRows, step: step,
+            communicator: communicator)
         return (perturbed, report)
     }
 
@@ -90,7 +92,8 @@ extension RunConfig.Noise {
     /// The same in FANoise's own terms.
     var shaping: NoiseOptions {
         NoiseOptions(
-            scaling: scaling, strength: Float(strength), power: power, energy: energy, center: center, solver: solver, refresh: refresh,
+            scaling: scaling, strength: Float(strength), power: power, energy: energy, center: center, solver: solver,
+            refresh: refresh,
             schedule: schedule.course, scope: scope, spectrum: spectrum)
     }
 

@@ -23,7 +23,8 @@ public final class DualEncoder {
     ///   - bias: initial b.
     ///   - seed: initial weights are a function of it.
     public init(
-        query: (inout ParameterPlan, String) -> any Encoder, target: (inout ParameterPlan, String) -> any Encoder, temperature: Float,
+        query: (inout ParameterPlan, String) -> any Encoder, target: (inout ParameterPlan, String) -> any Encoder,
+        temperature: Float,
         bias: Float, seed: UInt64
     ) {
         var plan = ParameterPlan()

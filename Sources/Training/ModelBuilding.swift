@@ -19,14 +19,16 @@ extension DualEncoder {
 }
 
 extension RunConfig.Encoder {
-    fileprivate func build(_ plan: inout ParameterPlan, _ name: String, embedding: Int, vocabulary: Int?) -> any Encoder {
+    fileprivate func build(_ plan: inout ParameterPlan, _ name: String, embedding: Int, vocabulary: Int?) -> any Encoder
+    {
         switch self {
         case .vit(let vision):
             VisionTransformer(
                 &plan, name,
                 VisionTransformer.Configuration(
                     imageSize: vision.imageSize, patch: vision.patch, transformer: vision.blocks.shape,
-                    pooling: vision.pooling == .classToken ? .classToken : .mean, inputNorm: vision.inputNorm, embedding: embedding))
+                    pooling: vision.pooling == .classToken ? .classToken : .mean, inputNorm: vision.inputNorm,
+                    embedding: embedding))
         case .text(let text):
             TextTransformer(
                 &plan, name,
@@ -40,7 +42,8 @@ extension RunConfig.Encoder {
 extension RunConfig.Blocks {
     fileprivate var shape: TransformerShape {
         TransformerShape(
-            width: width, depth: depth, heads: heads, hidden: mlpRatio * width, activation: activation.kernel, dropout: Float(dropout))
+            width: width, depth: depth, heads: heads, hidden: mlpRatio * width, activation: activation.kernel,
+            dropout: Float(dropout))
     }
 }
 

@@ -36,7 +36,9 @@ extension RunConfig {
 
     /// How both sides become numbers; `augments` for training.
     func preparation(_ tokenizers: Tokenizers, augments: Bool) -> PairPreparation {
-        PairPreparation(query: preparation(.query, tokenizers, augments: augments), target: preparation(.target, tokenizers, augments: augments))
+        PairPreparation(
+            query: preparation(.query, tokenizers, augments: augments),
+            target: preparation(.target, tokenizers, augments: augments))
     }
 
     func preparation(_ side: Side, _ tokenizers: Tokenizers, augments: Bool) -> SidePreparation {
@@ -45,12 +47,17 @@ extension RunConfig {
             guard augments else { return .pictures(PicturePreparation(size: vision.imageSize)) }
             let augment = data.augment
             let jitter = PictureJitter(
-                zoom: Float(augment.zoom), rotation: Float(augment.rotate), colour: Float(augment.colour), grey: Float(augment.grey))
-            return .pictures(PicturePreparation(size: vision.imageSize, shift: augment.shift, flips: augment.flip, jitter: jitter))
+                zoom: Float(augment.zoom), rotation: Float(augment.rotate), colour: Float(augment.colour),
+                grey: Float(augment.grey))
+            return .pictures(
+                PicturePreparation(size: vision.imageSize, shift: augment.shift, flips: augment.flip, jitter: jitter))
         case .text(let text):
-            guard let tokenizer = tokenizers[side] else { preconditionFailure("the \(side.rawValue) side has text and no tokenizer") }
+            guard let tokenizer = tokenizers[side] else {
+                preconditionFailure("the \(side.rawValue) side has text and no tokenizer")
+            }
             return .text(
-                TextPreparation(tokenizer: tokenizer, contextLength: text.context, nameProbability: data.captions.nameProbability))
+                TextPreparation(
+                    tokenizer: tokenizer, contextLength: text.context, nameProbability: data.captions.nameProbability))
         }
     }
 }
@@ -84,7 +91,8 @@ struct Tokenizers {
         for side in Side.allCases {
             guard case .text = configuration.encoder(side) else { continue }
             guard let json = try file(side.tokenizerFile) else {
-                throw Failure(.data, "the checkpoint has no \(side.tokenizerFile), which its \(side.rawValue) side needs")
+                throw Failure(
+                    .data, "the checkpoint has no \(side.tokenizerFile), which its \(side.rawValue) side needs")
             }
             bySide[side] = try ByteBPETokenizer(json: json, name: side.tokenizerFile)
         }

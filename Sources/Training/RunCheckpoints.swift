@@ -48,7 +48,8 @@ struct ResumePoint {
     let checkpoint: Checkpoint?
 
     init(
-        _ resume: Resume, configuration: RunConfig, allowedChanges: Set<String>, warn: (String) -> Void, communicator: any Communicator
+        _ resume: Resume, configuration: RunConfig, allowedChanges: Set<String>, warn: (String) -> Void,
+        communicator: any Communicator
     ) throws {
         let folder = RunFolder(configuration.folder)
         let store = CheckpointStore(directory: folder.checkpoints, keep: configuration.checkpoint.keep)
@@ -76,11 +77,14 @@ struct ResumePoint {
         let old = try RunConfig.parse(checkpoint.config, file: "\(checkpoint.path)/config.yaml")
         let changes = configuration.differences(from: old)
         let refused = changes.filter { $0.effect == .trajectory && !allowed.contains($0.key) }
-        for change in changes where change.effect == .trajectory && allowed.contains(change.key) { warn("resuming with \(words(change))") }
+        for change in changes where change.effect == .trajectory && allowed.contains(change.key) {
+            warn("resuming with \(words(change))")
+        }
         guard !refused.isEmpty else { return }
         throw Failure(
             .configuration,
-            "the run in \(checkpoint.path) was trained with another configuration: " + refused.map(words).joined(separator: "; ")
+            "the run in \(checkpoint.path) was trained with another configuration: "
+                + refused.map(words).joined(separator: "; ")
                 + ". Allow a change with --allow-change KEY, or start another run with --set name=NAME")
     }
 
@@ -115,7 +119,8 @@ final class RunCheckpoints {
     /// *Collective.*
     func save(step: Int, warn: (String) -> Void) throws {
         let state = TrainingState(
-            step: step, seed: configuration.seed, worldSize: communicator.size, noiseShapes: noise.state.map { $0.map(\.array) })
+            step: step, seed: configuration.seed, worldSize: communicator.size,
+            noiseShapes: noise.state.map { $0.map(\.array) })
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let moments = optimizer.state
@@ -125,7 +130,8 @@ final class RunCheckpoints {
                 OptimizerShard(name: "first_moment", ranges: moments.ranges, values: moments.firstMoment),
                 OptimizerShard(name: "second_moment", ranges: moments.ranges, values: moments.secondMoment),
             ],
-            state: encoder.encode(state), config: configuration.yaml, extraFiles: extraFiles, communicator: communicator, warn: warn)
+            state: encoder.encode(state), config: configuration.yaml, extraFiles: extraFiles,
+            communicator: communicator, warn: warn)
     }
 
     /// Puts the state back, whatever the world size was. *Collective.*
@@ -136,8 +142,10 @@ final class RunCheckpoints {
             let state = try JSONDecoder().decode(TrainingState.self, from: checkpoint.stateData)
             try checkpoint.loadParameters(layout: layout, into: model.parameters.values)
             let moments = optimizer.state
-            try checkpoint.loadMoments(name: "first_moment", layout: layout, ranges: moments.ranges, into: moments.firstMoment)
-            try checkpoint.loadMoments(name: "second_moment", layout: layout, ranges: moments.ranges, into: moments.secondMoment)
+            try checkpoint.loadMoments(
+                name: "first_moment", layout: layout, ranges: moments.ranges, into: moments.firstMoment)
+            try checkpoint.loadMoments(
+                name: "second_moment", layout: layout, ranges: moments.ranges, into: moments.secondMoment)
             try noise.restore(state.noiseShapes.map { $0.map { Doubles($0) } })
             return state.step
         }

@@ -20,7 +20,10 @@ public struct RunFolder: Sendable {
         do {
             try FileManager.default.createDirectory(atPath: checkpoints, withIntermediateDirectories: true)
         } catch {
-            throw Failure(.cannotCreate, "the run's folder \(path) cannot be created: \(error.localizedDescription); choose another with --set output=DIR")
+            throw Failure(
+                .cannotCreate,
+                "the run's folder \(path) cannot be created: \(error.localizedDescription); choose another with --set output=DIR"
+            )
         }
     }
 
@@ -35,7 +38,9 @@ public struct RunFolder: Sendable {
         do {
             try data.write(to: URL(fileURLWithPath: path), options: .atomic)
         } catch {
-            throw Failure(.inputOutput, "\(path) cannot be written: \(error.localizedDescription); free some space or choose another folder")
+            throw Failure(
+                .inputOutput,
+                "\(path) cannot be written: \(error.localizedDescription); free some space or choose another folder")
         }
     }
 }

@@ -27,7 +27,8 @@ final class RunLog {
         self.every = every
         self.stepsPerEpoch = stepsPerEpoch
         let line = ProgressLine(
-            style: ProgressLine.style(rank: communicator.rank, requested: style), resumedStep: resumedStep, steps: steps, every: every)
+            style: ProgressLine.style(rank: communicator.rank, requested: style), resumedStep: resumedStep,
+            steps: steps, every: every)
         progress = line
         logger = Logger(label: "fanoise") { _ in ProgressLogHandler { line.message($0) } }
         // All ranks measure at the same time: the rate that a rank has while the others work too.
@@ -66,7 +67,8 @@ final class RunLog {
             row.noiseToSignal = (query.noiseToSignal + target.noiseToSignal) / 2
             for (side, noise) in [("query", query), ("target", target)] {
                 row.further += [
-                    .init(key: "\(side).noise_to_signal", value: noise.noiseToSignal), .init(key: "\(side).cosine", value: noise.cosine),
+                    .init(key: "\(side).noise_to_signal", value: noise.noiseToSignal),
+                    .init(key: "\(side).cosine", value: noise.cosine),
                     .init(key: "\(side).row_norm", value: noise.rowNorm),
                     .init(key: "\(side).effective_rank", value: noise.effectiveRank ?? .nan),
                     .init(key: "\(side).flatness", value: noise.flatness ?? .nan),

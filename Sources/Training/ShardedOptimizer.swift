@@ -18,7 +18,10 @@ public final class ShardedOptimizer {
     /// - Parameters:
     ///   - steps: of the whole run: the course of the learning rate.
     ///   - rank, worldSize: decide which ranges are owned.
-    init(_ configuration: RunConfig.Optimizer, steps: Int, model: DualEncoder, bounds: [ParameterBound], rank: Int, worldSize: Int) {
+    init(
+        _ configuration: RunConfig.Optimizer, steps: Int, model: DualEncoder, bounds: [ParameterBound], rank: Int,
+        worldSize: Int
+    ) {
         shards = ParameterShards(layout: model.parameters.layout, worldSize: worldSize)
         state = AdamW.State(ranges: shards.ranges(rank: rank))
         parameters = model.parameters.values
@@ -28,7 +31,8 @@ public final class ShardedOptimizer {
             beta1: configuration.betas.first, beta2: configuration.betas.second, epsilon: configuration.epsilon,
             weightDecay: configuration.weightDecay)
         schedule = LearningRateSchedule(
-            configuration.schedule.kind.course, peak: configuration.learningRate, warmup: configuration.schedule.warmup, steps: steps,
+            configuration.schedule.kind.course, peak: configuration.learningRate, warmup: configuration.schedule.warmup,
+            steps: steps,
             floor: configuration.schedule.floor)
         clip = configuration.clip
         self.bounds = bounds
@@ -42,7 +46,8 @@ public final class ShardedOptimizer {
     /// Updates the owned parameters from the summed gradients, clipped by their global norm.
     func update(norm: Double, step: Int) {
         rule.update(
-            state, parameters: parameters, gradients: gradients, decay: decay, learningRate: schedule.rate(at: step), step: step,
+            state, parameters: parameters, gradients: gradients, decay: decay, learningRate: schedule.rate(at: step),
+            step: step,
             gradientScale: GradientClipping.coefficient(norm: norm, limit: clip), bounds: bounds)
     }
 }

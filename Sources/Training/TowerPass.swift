@@ -25,7 +25,8 @@ struct TowerPass {
     private var recorded: (tape: Tape, output: Tensor)?
 
     init(
-        encoder: any Encoder, input: EncoderInput, parameters: Parameters, context: ForwardContext, chunk: Int?, perturbedTokens: Floats?
+        encoder: any Encoder, input: EncoderInput, parameters: Parameters, context: ForwardContext, chunk: Int?,
+        perturbedTokens: Floats?
     ) {
         self.encoder = encoder
         self.input = input
@@ -47,7 +48,8 @@ struct TowerPass {
         }
         for rows in chunks(of: chunk) {
             let output = encode(rows, on: Tape(.inference, context: context(for: rows)))
-            result[rows.lowerBound * encoder.outputColumns..<rows.upperBound * encoder.outputColumns].copy(from: output.values)
+            result[rows.lowerBound * encoder.outputColumns..<rows.upperBound * encoder.outputColumns].copy(
+                from: output.values)
         }
         return result
     }
@@ -64,7 +66,8 @@ struct TowerPass {
         for rows in chunks(of: chunk) {
             let tape = Tape(.recording, context: context(for: rows))
             let output = encode(rows, on: tape)
-            let gradient = drepresentations[rows.lowerBound * encoder.outputColumns..<rows.upperBound * encoder.outputColumns]
+            let gradient = drepresentations[
+                rows.lowerBound * encoder.outputColumns..<rows.upperBound * encoder.outputColumns]
             // Earlier chunks do not complete any gradient: the last one reports.
             let last = rows.upperBound == input.rows
             try tape.backward(from: [(output, gradient)]) { if last { try finished($0) } }
@@ -75,7 +78,9 @@ struct TowerPass {
         stride(from: 0, to: input.rows, by: size).map { $0..<min($0 + size, input.rows) }
     }
 
-    private func firstTokenRow(_ rows: Range<Int>) -> Int { encoder.tokenRows(of: encoder.slice(input, 0..<rows.lowerBound)) }
+    private func firstTokenRow(_ rows: Range<Int>) -> Int {
+        encoder.tokenRows(of: encoder.slice(input, 0..<rows.lowerBound))
+    }
 
     private func context(for rows: Range<Int>) -> ForwardContext {
         var context = context

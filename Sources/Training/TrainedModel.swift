@@ -45,7 +45,9 @@ public struct TrainedModel {
             let store = CheckpointStore(directory: folder.checkpoints, keep: 1)
             guard let newest = try store.latest(communicator: communicator, warn: { skipped.append($0) }) else {
                 let reasons = skipped.isEmpty ? "" : ": \(skipped.joined(separator: "; "))"
-                throw Failure(.inputMissing, "\(folder.checkpoints) holds no valid checkpoint\(reasons); train first, or give another --run")
+                throw Failure(
+                    .inputMissing,
+                    "\(folder.checkpoints) holds no valid checkpoint\(reasons); train first, or give another --run")
             }
             skipped.forEach(warn)
             checkpoint = newest
@@ -54,7 +56,8 @@ public struct TrainedModel {
             let configuration = try RunConfig.parse(checkpoint.config, file: "\(checkpoint.path)/config.yaml")
             let tokenizers = try Tokenizers(configuration) { try checkpoint.extraFile($0) }
             let model = DualEncoder(
-                configuration, queryVocabulary: tokenizers[.query]?.vocabularySize, targetVocabulary: tokenizers[.target]?.vocabularySize)
+                configuration, queryVocabulary: tokenizers[.query]?.vocabularySize,
+                targetVocabulary: tokenizers[.target]?.vocabularySize)
             try checkpoint.loadParameters(layout: model.parameters.layout, into: model.parameters.values)
             return (
                 configuration, Embedder(model: model, normalizes: configuration.noise.normalizesEmbeddings),
@@ -120,9 +123,12 @@ public struct TrainedModel {
     }
 
     /// The rows of an index, [M, E], whose dot products with the question's embedding are largest, best first; ties in row order. Local.
-    public func nearest(to question: Question, in index: NPYArray, named name: String, count: Int) throws -> [(row: Int, score: Float)] {
+    public func nearest(to question: Question, in index: NPYArray, named name: String, count: Int) throws -> [(
+        row: Int, score: Float
+    )] {
         guard index.shape.count == 2, index.shape[1] == columns else {
-            throw Failure(.data, "\(name) has shape \(index.shape); expected rows × \(columns), as `fanoise embed` writes them")
+            throw Failure(
+                .data, "\(name) has shape \(index.shape); expected rows × \(columns), as `fanoise embed` writes them")
         }
         let side = try side(for: question)
         let source: InlineSource
@@ -135,7 +141,8 @@ public struct TrainedModel {
         let rows = index.shape[0]
         let scores = Floats(count: rows)
         gemm(
-            Matrix(index.values, rows: rows, columns: columns), .none, Matrix(embedding, rows: 1, columns: columns), .transposed,
+            Matrix(index.values, rows: rows, columns: columns), .none, Matrix(embedding, rows: 1, columns: columns),
+            .transposed,
             into: Matrix(scores, rows: rows, columns: 1))
         let order = (0..<rows).sorted { (scores[$0], $1) > (scores[$1], $0) }
         return order.prefix(count).map { ($0, scores[$0]) }

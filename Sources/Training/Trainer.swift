@@ -49,21 +49,24 @@ public final class Trainer {
     ///   - progress: how to show progress; nil chooses.
     /// - Throws: on every rank alike, `Failure` when configuration, data or checkpoint are wrong or differ between ranks.
     public init(
-        configuration: RunConfig, resume: Resume = .automatic, allowedChanges: Set<String> = [], progress: ProgressLine.Style? = nil,
+        configuration: RunConfig, resume: Resume = .automatic, allowedChanges: Set<String> = [],
+        progress: ProgressLine.Style? = nil,
         communicator: any Communicator
     ) throws {
         self.configuration = configuration
         self.communicator = communicator
         folder = RunFolder(configuration.folder)
         try communicator.requireAgreement(
-            on: configuration.yaml, what: "configuration", remedy: "give every rank the same file and the same --set options")
+            on: configuration.yaml, what: "configuration",
+            remedy: "give every rank the same file and the same --set options")
 
         let source = try agreed(communicator) { try configuration.trainingSource() }
         try communicator.requireAgreement(
             on: "\(source.ids)", what: "training data in \(source.path)", remedy: "all hosts must see the same file")
         let sampler = try agreed(communicator) {
             try GlobalSampler(
-                ids: source.ids, globalBatch: configuration.batch.global, seed: configuration.seed, last: configuration.batch.last,
+                ids: source.ids, globalBatch: configuration.batch.global, seed: configuration.seed,
+                last: configuration.batch.last,
                 distinctIDs: configuration.data.distinctIDs)
         }
         switch configuration.duration {
@@ -72,17 +75,21 @@ public final class Trainer {
         }
         var warnings: [String] = []
         let point = try ResumePoint(
-            resume, configuration: configuration, allowedChanges: allowedChanges, warn: { warnings.append($0) }, communicator: communicator)
+            resume, configuration: configuration, allowedChanges: allowedChanges, warn: { warnings.append($0) },
+            communicator: communicator)
         let tokenizers = try agreed(communicator) {
             try point.checkpoint.map { checkpoint in try Tokenizers(configuration) { try checkpoint.extraFile($0) } }
                 ?? Tokenizers(trainedOn: source, configuration)
         }
         model = DualEncoder(
-            configuration, queryVocabulary: tokenizers[.query]?.vocabularySize, targetVocabulary: tokenizers[.target]?.vocabularySize)
+            configuration, queryVocabulary: tokenizers[.query]?.vocabularySize,
+            targetVocabulary: tokenizers[.target]?.vocabularySize)
         let optimizer = ShardedOptimizer(
-            configuration.optimizer, steps: steps, model: model, bounds: [model.temperatureBound(configuration.loss.temperature)],
+            configuration.optimizer, steps: steps, model: model,
+            bounds: [model.temperatureBound(configuration.loss.temperature)],
             rank: communicator.rank, worldSize: communicator.size)
-        step = try TrainingStep(configuration: configuration, model: model, optimizer: optimizer, communicator: communicator)
+        step = try TrainingStep(
+            configuration: configuration, model: model, optimizer: optimizer, communicator: communicator)
         let checkpoints = RunCheckpoints(
             configuration: configuration, folder: folder, model: model, optimizer: optimizer, noise: step.noise,
             extraFiles: tokenizers.files(configuration), communicator: communicator)
@@ -90,7 +97,10 @@ public final class Trainer {
         let preparation = configuration.preparation(tokenizers, augments: false)
         evaluationSets = try agreed(communicator) {
             try configuration.evaluate.sets.items.map { item in
-                (item.name, try EvaluationSet(source: configuration.evaluationSource(item.path), preparation: preparation))
+                (
+                    item.name,
+                    try EvaluationSet(source: configuration.evaluationSource(item.path), preparation: preparation)
+                )
             }
         }
         let folder = folder
@@ -100,7 +110,8 @@ public final class Trainer {
             try RunFolder.write(Data(configuration.yaml.utf8), to: folder.configuration)
         }
         log = try RunLog(
-            folder: folder, every: configuration.log.every, resumedStep: done, steps: steps, stepsPerEpoch: sampler.stepsPerEpoch,
+            folder: folder, every: configuration.log.every, resumedStep: done, steps: steps,
+            stepsPerEpoch: sampler.stepsPerEpoch,
             style: progress, communicator: communicator)
         (self.source, self.sampler, self.tokenizers) = (source, sampler, tokenizers)
         (self.checkpoints, self.done) = (checkpoints, done)
@@ -116,8 +127,10 @@ public final class Trainer {
             return Summary(step: done, wasStopped: false, loss: nil, evaluation: try evaluate())
         }
         let loader = try BatchLoader(
-            source: source, sampler: sampler, preparation: configuration.preparation(tokenizers, augments: true), seed: configuration.seed,
-            rank: communicator.rank, worldSize: communicator.size, steps: done + 1...steps, prefetch: configuration.data.prefetch,
+            source: source, sampler: sampler, preparation: configuration.preparation(tokenizers, augments: true),
+            seed: configuration.seed,
+            rank: communicator.rank, worldSize: communicator.size, steps: done + 1...steps,
+            prefetch: configuration.data.prefetch,
             cacheBytes: configuration.data.cache.bytes)
         defer { loader.stop() }
         log.resumeTiming()
@@ -170,7 +183,9 @@ public final class Trainer {
                 + "\(communicator.size) rank\(communicator.size == 1 ? "" : "s"), global batch \(configuration.batch.global), "
                 + "noise \(configuration.noise.scaling.rawValue)")
         if done > 0 { log.say("resumed after step \(done) of \(steps)") }
-        if source.skipped > 0 { log.warn("\(source.path): \(source.skipped) rows are skipped: \(source.skippedReasons.first ?? "")") }
+        if source.skipped > 0 {
+            log.warn("\(source.path): \(source.skipped) rows are skipped: \(source.skippedReasons.first ?? "")")
+        }
     }
 
     /// Tells once in words what is wrong with the spectra: a collapse at once, the rest when it has held for 50 steps in a row, for

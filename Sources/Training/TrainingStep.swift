@@ -21,7 +21,9 @@ final class TrainingStep {
     let exchange: GradientExchange
     private var clock = PhaseClock()
 
-    init(configuration: RunConfig, model: DualEncoder, optimizer: ShardedOptimizer, communicator: any Communicator) throws {
+    init(configuration: RunConfig, model: DualEncoder, optimizer: ShardedOptimizer, communicator: any Communicator)
+        throws
+    {
         self.configuration = configuration
         self.model = model
         self.optimizer = optimizer
@@ -56,7 +58,9 @@ final class TrainingStep {
         let y = Tensor(y_BE, shape: [batch.rows, model.columns], requiresGradient: true)
         let (z, w, reports) = try clock.measure(.noise) {
             try requireFinite(step: step) {
-                try noise.embeddings(queries: x, targets: y, firstRow: batch.firstRow, globalRows: batch.globalRows, step: step, on: head)
+                try noise.embeddings(
+                    queries: x, targets: y, firstRow: batch.firstRow, globalRows: batch.globalRows, step: step, on: head
+                )
             }
         }
         let noiseReports = [reports.query ?? query.report, reports.target ?? target.report]
@@ -65,7 +69,8 @@ final class TrainingStep {
         let result = try clock.measure(.loss) {
             try loss(
                 queries: z.values, targets: w.values, ids: batch.ids, rows: batch.rows, columns: model.columns,
-                temperature: model.temperature, bias: model.parameters[model.bias].values[0], communicator: communicator)
+                temperature: model.temperature, bias: model.parameters[model.bias].values[0], communicator: communicator
+            )
         }
         try requireFinite(result, batch, step: step)
 
@@ -99,7 +104,9 @@ extension TrainingStep {
     private enum Side: Int { case query, target }
 
     /// One tower over the local rows, with the noise on its tokens if noise acts there.
-    private func towerPass(_ side: Side, _ batch: PairBatch, step: Int) throws -> (pass: TowerPass, report: NoiseReport?) {
+    private func towerPass(_ side: Side, _ batch: PairBatch, step: Int) throws -> (
+        pass: TowerPass, report: NoiseReport?
+    ) {
         let encoder = side == .query ? model.query : model.target
         let input = (side == .query ? batch.queries : batch.targets).encoderInput
         // Token rows are numbered over the global batch, so that masks and noise do not depend on the world size.
@@ -108,22 +115,26 @@ extension TrainingStep {
             step: step, firstRow: counts.prefix(communicator.rank).reduce(0, +), dropoutSeed: configuration.seed)
         var perturbed: (tokens: Floats, report: NoiseReport)?
         if noise.actsOnTokens {
-            let tokens = input.rows == 0 ? Floats(count: 0) : encoder.embed(input, model.parameters, on: Tape(.inference)).values
+            let tokens =
+                input.rows == 0 ? Floats(count: 0) : encoder.embed(input, model.parameters, on: Tape(.inference)).values
             perturbed = try clock.measure(.noise) {
                 try requireFinite(step: step) {
                     try noise.perturbedTokens(
-                        tokens, side: side.rawValue, firstRow: context.firstRow, globalRows: counts.reduce(0, +), step: step)
+                        tokens, side: side.rawValue, firstRow: context.firstRow, globalRows: counts.reduce(0, +),
+                        step: step)
                 }
             }
         }
         let pass = TowerPass(
-            encoder: encoder, input: input, parameters: model.parameters, context: context, chunk: configuration.batch.cacheChunk,
+            encoder: encoder, input: input, parameters: model.parameters, context: context,
+            chunk: configuration.batch.cacheChunk,
             perturbedTokens: perturbed?.tokens)
         return (pass, perturbed?.report)
     }
 
     private var numbersTokens: Bool {
-        noise.actsOnTokens || configuration.model.query.blocks.dropout > 0 || configuration.model.target.blocks.dropout > 0
+        noise.actsOnTokens || configuration.model.query.blocks.dropout > 0
+            || configuration.model.target.blocks.dropout > 0
     }
 
     /// The gradients of temperature and bias are the same on all ranks, and gradients are summed: one rank alone adds them.
@@ -132,9 +143,12 @@ extension TrainingStep {
             let (parameters, options) = (model.parameters, configuration.loss)
             // p = ln τ, so dL/dp = τ · dL/dτ.
             if options.temperature.learned {
-                parameters[model.logTemperature].parameterGradient?[0] += Float(result.temperatureGradient) * model.temperature
+                parameters[model.logTemperature].parameterGradient?[0] +=
+                    Float(result.temperatureGradient) * model.temperature
             }
-            if options.kind == .sigmoid, options.bias.learned { parameters[model.bias].parameterGradient?[0] += Float(result.biasGradient) }
+            if options.kind == .sigmoid, options.bias.learned {
+                parameters[model.bias].parameterGradient?[0] += Float(result.biasGradient)
+            }
         }
         try exchange.finished(parameter: model.bias.index)
         try exchange.finished(parameter: model.logTemperature.index)

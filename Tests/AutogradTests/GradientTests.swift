@@ -28,9 +28,15 @@ private let cases: [Case] = [
         $0.linear($1, weight: $2[0], bias: $2[1], activation: .geluErf)
     },
     Case(name: "add", input: [4, 3], parameters: []) { tape, x, _ in tape.add(x, tape.add(x, x)) },
-    Case(name: "layer norm", input: [4, 6], parameters: [[6], [6]]) { $0.layerNorm($1, gain: $2[0], shift: $2[1], epsilon: 1e-5) },
-    Case(name: "attention", input: [7, 24], parameters: []) { tape, x, _ in tape.attention(qkv: x, offsets: [0, 1, 5, 7], heads: 2, causal: false) },
-    Case(name: "causal attention", input: [7, 24], parameters: []) { tape, x, _ in tape.attention(qkv: x, offsets: [0, 4, 7], heads: 2, causal: true) },
+    Case(name: "layer norm", input: [4, 6], parameters: [[6], [6]]) {
+        $0.layerNorm($1, gain: $2[0], shift: $2[1], epsilon: 1e-5)
+    },
+    Case(name: "attention", input: [7, 24], parameters: []) { tape, x, _ in
+        tape.attention(qkv: x, offsets: [0, 1, 5, 7], heads: 2, causal: false)
+    },
+    Case(name: "causal attention", input: [7, 24], parameters: []) { tape, x, _ in
+        tape.attention(qkv: x, offsets: [0, 4, 7], heads: 2, causal: true)
+    },
     Case(name: "embedding", input: [1, 4], parameters: [[6, 4]]) { tape, _, parameters in
         tape.embedding([0, 5, 5, 2], table: parameters[0])
     },
@@ -46,12 +52,16 @@ private struct Harness {
     let run: (_ point: [[Float]]) -> (loss: Double, gradients: [[Float]])
 
     init(_ test: Case) {
-        point = [random(test.input.reduce(1, *), 1)] + test.parameters.enumerated().map { random($1.reduce(1, *), UInt32($0 + 2)) }
+        point =
+            [random(test.input.reduce(1, *), 1)]
+            + test.parameters.enumerated().map { random($1.reduce(1, *), UInt32($0 + 2)) }
         run = { point in
             var plan = ParameterPlan()
             let references = test.parameters.enumerated().map { plan.declare("p\($0)", $1, .zeros) }
             let parameters = Parameters(plan, seed: 0)
-            for (reference, values) in zip(references, point.dropFirst()) { parameters[reference].values.copy(from: Floats(values)) }
+            for (reference, values) in zip(references, point.dropFirst()) {
+                parameters[reference].values.copy(from: Floats(values))
+            }
             let input = Tensor(Floats(point[0]), shape: test.input, requiresGradient: true)
             let tape = Tape(context: ForwardContext(step: 3, firstRow: 5, dropoutSeed: 1))
             let output = test.operation(tape, input, references.map { parameters[$0] })
@@ -69,7 +79,8 @@ private struct Harness {
         // Central differences err by h² · L''' and by the output's rounding over h: 1e-4 and 1e-5 at h = 1e-2.
         let h: Float = 1e-2
         func moved(_ amount: Float) -> Double {
-            run(zip(point, directions).map { values, direction in zip(values, direction).map { $0 + amount * $1 } }).loss
+            run(zip(point, directions).map { values, direction in zip(values, direction).map { $0 + amount * $1 } })
+                .loss
         }
         let numerical = (moved(h) - moved(-h)) / Double(2 * h)
         let gradients = run(point).gradients.map { $0.map { $0 * scale } }

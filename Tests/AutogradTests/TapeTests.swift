@@ -22,7 +22,9 @@ struct TapeTests {
         #expect(parameters.gradients[0..<4].array == [3, 6, 3, 6])
         let w = parameters.values
         let expected = [3 * (w[0] + w[2]), 3 * (w[1] + w[3])]
-        for (value, reference) in zip(tape.gradient(of: x)?.array ?? [], expected) { #expect(abs(value - reference) <= 1e-6 * abs(reference) + 1e-6) }
+        for (value, reference) in zip(tape.gradient(of: x)?.array ?? [], expected) {
+            #expect(abs(value - reference) <= 1e-6 * abs(reference) + 1e-6)
+        }
     }
 
     @Test func parameterIsReportedAfterItsFirstUse() {
@@ -35,13 +37,16 @@ struct TapeTests {
         let last = tape.linear(second, weight: shared)
         var order: [Int] = []
         tape.backward(from: [(last, Floats([1, 1]))]) { order.append($0) }
-        #expect(order == [1, 0], "the shared weight is complete only when its first use has been differentiated; the third was never used")
+        #expect(
+            order == [1, 0],
+            "the shared weight is complete only when its first use has been differentiated; the third was never used")
     }
 
     @Test func inferenceRemembersNothing() {
         let (parameters, references) = parameters([[2, 2]])
         let tape = Tape(.inference)
-        let y = tape.linear(Tensor(Floats([1, 2]), shape: [1, 2], requiresGradient: true), weight: parameters[references[0]])
+        let y = tape.linear(
+            Tensor(Floats([1, 2]), shape: [1, 2], requiresGradient: true), weight: parameters[references[0]])
         #expect(tape.count == 0)
         #expect(!y.requiresGradient)
     }

@@ -31,7 +31,8 @@ struct BufferTests {
         let size = 5_000_007
         let first = UInt(bitPattern: Memory(byteCount: size).address)
         let again = Memory(byteCount: size - 1000)
-        #expect(UInt(bitPattern: again.address) == first, "a size of the same class takes the region that was given back")
+        #expect(
+            UInt(bitPattern: again.address) == first, "a size of the same class takes the region that was given back")
         #expect(first % 64 == 0)
     }
 

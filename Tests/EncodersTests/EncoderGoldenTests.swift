@@ -20,7 +20,8 @@ private func fillWithFormula(_ parameters: Parameters) {
         let amplitude = 0.6 / Double(entry.shape.last ?? 1).squareRoot()
         let centre = entry.name.hasSuffix("norm.weight") ? 1.0 : 0.0
         for k in 0..<entry.count {
-            parameters.values[entry.offset + k] = Float(centre + amplitude * sin(0.37 * Double(k) + 1.3 * Double(index) + 0.1))
+            parameters.values[entry.offset + k] = Float(
+                centre + amplitude * sin(0.37 * Double(k) + 1.3 * Double(index) + 0.1))
         }
     }
 }
@@ -47,12 +48,16 @@ struct EncoderGoldenTests {
     private static func text(_ pooling: Pooling, causal: Bool, _ activation: Activation) -> Builder {
         let shape = TransformerShape(width: 12, depth: 2, heads: 2, hidden: 24, activation: activation)
         return {
-            TextTransformer(&$0, "m", .init(vocabulary: 11, context: 7, transformer: shape, pooling: pooling, causal: causal, embedding: 5))
+            TextTransformer(
+                &$0, "m",
+                .init(vocabulary: 11, context: 7, transformer: shape, pooling: pooling, causal: causal, embedding: 5))
         }
     }
 
-    private static let pictures = EncoderInput.pictures(Floats((0..<3 * 3 * 64).map { Float(sin(0.05 * Double($0))) }), count: 3)
-    private static let texts = EncoderInput.text(ids: [1, 4, 2, 1, 2, 1, 9, 9, 3, 10, 5, 2, 2], offsets: [0, 3, 5, 12, 13])
+    private static let pictures = EncoderInput.pictures(
+        Floats((0..<3 * 3 * 64).map { Float(sin(0.05 * Double($0))) }), count: 3)
+    private static let texts = EncoderInput.text(
+        ids: [1, 4, 2, 1, 2, 1, 9, 9, 3, 10, 5, 2, 2], offsets: [0, 3, 5, 12, 13])
 
     private static let builders: [String: (EncoderInput, Builder)] = [
         "vit class_token gelu": (pictures, vision(.classToken, .geluErf, inputNorm: false)),
@@ -63,7 +68,8 @@ struct EncoderGoldenTests {
     ]
 
     private static func golden() throws -> [String: GoldenCase] {
-        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Golden/encoders.json")
+        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+            "Golden/encoders.json")
         return try JSONDecoder().decode([String: GoldenCase].self, from: Data(contentsOf: path))
     }
 

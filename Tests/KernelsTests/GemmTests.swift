@@ -28,7 +28,9 @@ struct GemmTests {
         (.none, .none), (.none, .transposed), (.transposed, .none), (.transposed, .transposed),
     ]
 
-    @Test(arguments: [(1, 1, 1), (3, 5, 2), (17, 31, 13), (64, 8, 33), (5, 3, 0), (0, 4, 3)], [(1, 0), (0.5, 0), (2, 1), (1, -0.5)] as [(Float, Float)])
+    @Test(
+        arguments: [(1, 1, 1), (3, 5, 2), (17, 31, 13), (64, 8, 33), (5, 3, 0), (0, 4, 3)],
+        [(1, 0), (0.5, 0), (2, 1), (1, -0.5)] as [(Float, Float)])
     func equalsTheDefinition(shape: (m: Int, n: Int, k: Int), scales: (alpha: Float, beta: Float)) {
         for (left, right) in Self.transpositions {
             let a = Operand(rows: shape.m, columns: shape.k, left, spare: 3, offset: 2, seed: 1)
@@ -42,10 +44,17 @@ struct GemmTests {
                     let old = Double(start[1 + i * (shape.n + 2) + j])
                     let expected = Double(scales.alpha) * products.reduce(0, +) + Double(scales.beta) * old
                     // k + 2 roundings of 2⁻²⁴ relative to the sum of magnitudes.
-                    let size = abs(Double(scales.alpha)) * products.reduce(0) { $0 + abs($1) } + abs(Double(scales.beta) * old)
-                    #expect(abs(Double(c.values[1 + i * (shape.n + 2) + j]) - expected) <= Double(shape.k + 2) * 0x1p-24 * size + 1e-30)
+                    let size =
+                        abs(Double(scales.alpha)) * products.reduce(0) { $0 + abs($1) } + abs(Double(scales.beta) * old)
+                    #expect(
+                        abs(Double(c.values[1 + i * (shape.n + 2) + j]) - expected) <= Double(shape.k + 2) * 0x1p-24
+                            * size + 1e-30)
                 }
-                if i + 1 < shape.m { #expect(c.values[1 + i * (shape.n + 2) + shape.n] == start[1 + i * (shape.n + 2) + shape.n], "spare columns are left alone") }
+                if i + 1 < shape.m {
+                    #expect(
+                        c.values[1 + i * (shape.n + 2) + shape.n] == start[1 + i * (shape.n + 2) + shape.n],
+                        "spare columns are left alone")
+                }
             }
         }
     }

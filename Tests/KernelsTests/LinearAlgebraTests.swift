@@ -92,7 +92,9 @@ private func largestDifference(_ a: [Double], _ b: [Double]) -> Double {
         let (_, right) = normals(3, 4, step: 1)
         let result = Doubles(repeating: .nan, count: 20)
         let matrix = { (values: Doubles, rows: Int, columns: Int, how: Transposition) in
-            how == .none ? DoubleMatrix(values, rows: rows, columns: columns) : DoubleMatrix(values, rows: columns, columns: rows)
+            how == .none
+                ? DoubleMatrix(values, rows: rows, columns: columns)
+                : DoubleMatrix(values, rows: columns, columns: rows)
         }
         gemm(matrix(left, 5, 3, a), a, matrix(right, 3, 4, b), b, into: DoubleMatrix(result, rows: 5, columns: 4))
         let expected = product(

@@ -10,7 +10,9 @@ struct RandomFieldTests {
 
     @Test func normalsAreAFunctionOfStepRowAndColumn() {
         let whole = field.normals(step: 3, firstRow: 10, rows: 6, columns: 7)
-        let parts = [0..<2, 2..<3, 3..<6].map { field.normals(step: 3, firstRow: 10 + $0.lowerBound, rows: $0.count, columns: 7).array }
+        let parts = [0..<2, 2..<3, 3..<6].map {
+            field.normals(step: 3, firstRow: 10 + $0.lowerBound, rows: $0.count, columns: 7).array
+        }
         #expect(parts.flatMap { $0 } == whole.array)
         let shorter = Floats(count: 3)
         field.normals(step: 3, row: 12, into: shorter)
@@ -34,7 +36,9 @@ struct RandomFieldTests {
     @Test func normalsHaveTheirMoments() {
         let count = 200_000
         let values = field.normals(step: 0, firstRow: 0, rows: 200, columns: 1000).array.map(Double.init)
-        let moments = (1...4).map { power in values.reduce(0) { sum, x in sum + (0..<power).reduce(1) { product, _ in product * x } } / Double(count) }
+        let moments = (1...4).map { power in
+            values.reduce(0) { sum, x in sum + (0..<power).reduce(1) { product, _ in product * x } } / Double(count)
+        }
         // Five standard errors: √(Var xᵏ / n) with variances 1, 2, 15, 96.
         for (moment, (expected, variance)) in zip(moments, [(0.0, 1.0), (1, 2), (0, 15), (3, 96)]) {
             #expect(abs(moment - expected) < 5 * (variance / Double(count)).squareRoot())

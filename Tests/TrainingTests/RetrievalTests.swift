@@ -8,7 +8,9 @@ import Testing
 @testable import Training
 
 /// Runs `body` on W ranks of one process and returns rank 0's result.
-func onRanks<Result: Sendable>(_ count: Int, _ body: @escaping @Sendable (any Communicator) throws -> Result) throws -> Result {
+func onRanks<Result: Sendable>(_ count: Int, _ body: @escaping @Sendable (any Communicator) throws -> Result) throws
+    -> Result
+{
     let box = Box<Result>()
     let code = World.run(ranks: count) { communicator in
         let result = try body(communicator)
@@ -46,7 +48,8 @@ struct RetrievalTests {
             var items = [Float](repeating: 0, count: 25)
             for item in 0..<5 { items[item * 6] = 1 }
             return try retrieval(
-                queries: Floats(Array(Self.scores[mine].joined())), queryIDs: Array(Self.queryIDs[mine]), gallery: Floats(items),
+                queries: Floats(Array(Self.scores[mine].joined())), queryIDs: Array(Self.queryIDs[mine]),
+                gallery: Floats(items),
                 galleryIDs: Self.galleryIDs, columns: 5, chunk: 2, communicator: communicator)
         }
         #expect(metrics.queries == 3)
@@ -61,7 +64,8 @@ struct RetrievalTests {
     @Test func constantEmbeddingsScoreNothing() throws {
         let ones = Floats(repeating: 1, count: 6)
         let metrics = try retrieval(
-            queries: ones, queryIDs: [0, 1, 2], gallery: ones, galleryIDs: [0, 1, 2], columns: 2, communicator: SoloWorld())
+            queries: ones, queryIDs: [0, 1, 2], gallery: ones, galleryIDs: [0, 1, 2], columns: 2,
+            communicator: SoloWorld())
         #expect(metrics.precisionAt1 == 0)
         #expect(abs(metrics.meanReciprocalRank - 1.0 / 3) < 1e-12)
     }
@@ -77,7 +81,9 @@ struct RetrievalTests {
             }
         }
         let (z, w) = (unit(0), unit(0.4))
-        func distance(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } }
+        func distance(_ a: [Double], _ b: [Double]) -> Double {
+            zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+        }
         func uniformity(_ x: [[Double]]) -> Double {
             var sum = 0.0
             for i in 0..<rows { for j in 0..<rows where i != j { sum += exp(-2 * distance(x[i], x[j])) } }
@@ -89,7 +95,8 @@ struct RetrievalTests {
             let mine = share(rows, communicator.rank, communicator.size)
             let floats = { (x: [[Double]]) in Floats(x.joined().map(Float.init)) }
             return try EmbeddingGeometry(
-                queries: floats(Array(z[mine])), targets: floats(Array(w[mine])), allQueries: floats(z), allTargets: floats(w),
+                queries: floats(Array(z[mine])), targets: floats(Array(w[mine])), allQueries: floats(z),
+                allTargets: floats(w),
                 columns: columns, firstRow: mine.lowerBound, communicator: communicator)
         }
         // Unit rows in float32: each product errs by some 1e-7.

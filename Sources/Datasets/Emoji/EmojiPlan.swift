@@ -44,7 +44,9 @@ struct EmojiPlan: Sendable {
             let available = hashes[index].indices.filter { hashes[index][$0] != nil }
             let base = bases[index]
             if split.isUnseen(base: base) {
-                planned += available.map { Row(concept: index, drawing: $0, set: $0 == available[0] ? .unseen : .unseenOther) }
+                planned += available.map {
+                    Row(concept: index, drawing: $0, set: $0 == available[0] ? .unseen : .unseenOther)
+                }
                 continue
             }
             let painted = available.filter { drawings[$0].isColour }

@@ -66,7 +66,9 @@ public struct PictureJitter: Sendable, Equatable {
     public var grey: Float
 
     public init(zoom: Float = 0, rotation: Float = 0, colour: Float = 0, grey: Float = 0) {
-        precondition((0..<1).contains(zoom) && (0..<1).contains(colour) && (0...1).contains(grey), "zoom \(zoom), colour \(colour), grey \(grey)")
+        precondition(
+            (0..<1).contains(zoom) && (0..<1).contains(colour) && (0...1).contains(grey),
+            "zoom \(zoom), colour \(colour), grey \(grey)")
         self.zoom = zoom
         self.rotation = rotation
         self.colour = colour
@@ -99,7 +101,9 @@ struct PictureChange: Equatable {
         isMirrored = preparation.flips && field.uniform(step: step, row: row, column: 2) < 0.5
         let jitter = preparation.jitter
         guard jitter != PictureJitter() else { return }
-        func symmetric(_ range: Float, _ column: Int) -> Float { range * (2 * field.uniform(step: step, row: row, column: column) - 1) }
+        func symmetric(_ range: Float, _ column: Int) -> Float {
+            range * (2 * field.uniform(step: step, row: row, column: column) - 1)
+        }
         zoom = 1 + symmetric(jitter.zoom, 3)
         angle = symmetric(jitter.rotation, 4) * .pi / 180
         ink = SIMD3(1 + symmetric(jitter.colour, 5), 1 + symmetric(jitter.colour, 6), 1 + symmetric(jitter.colour, 7))
@@ -176,7 +180,8 @@ extension PictureChange {
                 let below = ink(i + 1, j) * (1 - q) + ink(i + 1, j + 1) * q
                 var value = above * (1 - p) + below * p
                 if isGrey { value = SIMD3(repeating: value.sum() / 3) }
-                let result = white + perInk * (value * self.ink).clamped(lowerBound: .zero, upperBound: SIMD3(repeating: 255))
+                let result =
+                    white + perInk * (value * self.ink).clamped(lowerBound: .zero, upperBound: SIMD3(repeating: 255))
                 for channel in 0..<3 { output[(channel * size + row) * size + column] = result[channel] }
             }
         }

@@ -33,8 +33,12 @@ public struct InlineSource: PairSource {
         let texts = try lines.enumerated().map { index, line in
             let place = "\(path):\(index + 1)"
             let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
-            guard let text = String(validating: line, as: UTF8.self) else { throw Failure(.data, "\(place) is not UTF-8 text") }
-            guard !text.allSatisfy(\.isWhitespace) else { throw Failure(.data, "\(place) is empty; every line is one text") }
+            guard let text = String(validating: line, as: UTF8.self) else {
+                throw Failure(.data, "\(place) is not UTF-8 text")
+            }
+            guard !text.allSatisfy(\.isWhitespace) else {
+                throw Failure(.data, "\(place) is empty; every line is one text")
+            }
             return (side: PairSide.text(text, alternatives: []), place: place)
         }
         self.init(texts, kind: .text)

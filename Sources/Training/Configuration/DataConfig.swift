@@ -85,16 +85,22 @@ extension RunConfig.Augment: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value("shift", &shift, allowed: .atLeast(0), "Pixels by which a picture is moved at most, each way.")
         keys.value("flip", &flip, "Whether half of the pictures are mirrored left to right.")
-        keys.value("zoom", &zoom, allowed: .within(0..<1), "Pictures are resized by 1 − zoom … 1 + zoom about their centre.")
-        keys.value("rotate", &rotate, allowed: .within(0...180), "Degrees by which a picture is turned at most, each way.")
-        keys.value("colour", &colour, allowed: .within(0..<1), "The ink of each colour channel is multiplied by 1 − colour … 1 + colour.")
+        keys.value(
+            "zoom", &zoom, allowed: .within(0..<1), "Pictures are resized by 1 − zoom … 1 + zoom about their centre.")
+        keys.value(
+            "rotate", &rotate, allowed: .within(0...180), "Degrees by which a picture is turned at most, each way.")
+        keys.value(
+            "colour", &colour, allowed: .within(0..<1),
+            "The ink of each colour channel is multiplied by 1 − colour … 1 + colour.")
         keys.value("grey", &grey, allowed: .within(0...1), "Probability that a picture loses its colours.")
     }
 }
 
 extension RunConfig.Data: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        keys.value("train", &train, required: true, "The training data: JSONL, one object a line, pictures as paths beside it.")
+        keys.value(
+            "train", &train, required: true, "The training data: JSONL, one object a line, pictures as paths beside it."
+        )
         keys.section("query", &query, "Where queries come from.")
         keys.section("target", &target, "Where targets come from.")
         keys.section("captions", &captions, "Choice among several captions of one row.")

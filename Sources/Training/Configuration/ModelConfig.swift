@@ -148,7 +148,9 @@ extension RunConfig.VisionTransformer: ConfigSection {
 
 extension RunConfig.TextTransformer: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        keys.value("vocabulary", &vocabulary, allowed: .atLeast(258), "Tokens of the trained tokenizer at most: 256 bytes, two marks, and merges.")
+        keys.value(
+            "vocabulary", &vocabulary, allowed: .atLeast(258),
+            "Tokens of the trained tokenizer at most: 256 bytes, two marks, and merges.")
         keys.value("context", &context, allowed: .atLeast(3), "Tokens of the longest text; the rest is cut off.")
         blocks.visitSize(&keys)
         keys.value("pooling", &pooling, "How tokens become one representation.")

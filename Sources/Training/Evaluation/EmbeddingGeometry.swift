@@ -59,11 +59,14 @@ private func potential(_ local: Floats, against all: Floats, columns: Int, first
     for first in stride(from: 0, to: rows, by: chunk) {
         let count = min(chunk, rows - first)
         gemm(
-            Matrix(local, offset: first * columns, rows: count, columns: columns), .none, Matrix(all, rows: items, columns: columns), .transposed,
+            Matrix(local, offset: first * columns, rows: count, columns: columns), .none,
+            Matrix(all, rows: items, columns: columns), .transposed,
             into: Matrix(products, rows: count, columns: items))
         for row in 0..<count {
             let values = products.base + row * items
-            for item in 0..<items where item != firstRow + first + row { sum += Double(Foundation.exp(4 * values[item] - 4)) }
+            for item in 0..<items where item != firstRow + first + row {
+                sum += Double(Foundation.exp(4 * values[item] - 4))
+            }
         }
     }
     return sum

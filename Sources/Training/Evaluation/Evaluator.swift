@@ -27,7 +27,8 @@ public struct EvaluationReport: Sendable, Codable {
     /// For people: one line.
     public var summary: String {
         let percent = { (share: Double) in ProgressLine.decimal(share * 100, 1) + " %" }
-        return "P@1 \(percent(queryToTarget.precisionAt1)) → · \(percent(targetToQuery.precisionAt1)) ←   R@5 \(percent(queryToTarget.recallAt5))"
+        return
+            "P@1 \(percent(queryToTarget.precisionAt1)) → · \(percent(targetToQuery.precisionAt1)) ←   R@5 \(percent(queryToTarget.recallAt5))"
             + " → · \(percent(targetToQuery.recallAt5)) ←   (\(queryToTarget.queries) queries, \(queryToTarget.gallery) candidates)"
     }
 
@@ -93,10 +94,12 @@ struct Evaluator {
         let askers = evenRange(of: set.gallery.count, part: rank, of: size)
         return EvaluationReport(
             queryToTarget: try retrieval(
-                queries: queries, queryIDs: Array(set.ids[mine]), gallery: gallery, galleryIDs: set.galleryIDs, columns: columns, chunk: chunk,
+                queries: queries, queryIDs: Array(set.ids[mine]), gallery: gallery, galleryIDs: set.galleryIDs,
+                columns: columns, chunk: chunk,
                 communicator: communicator),
             targetToQuery: try retrieval(
-                queries: gallery[askers.lowerBound * columns..<askers.upperBound * columns], queryIDs: Array(set.galleryIDs[askers]),
+                queries: gallery[askers.lowerBound * columns..<askers.upperBound * columns],
+                queryIDs: Array(set.galleryIDs[askers]),
                 gallery: allQueries, galleryIDs: set.ids, columns: columns, chunk: chunk, communicator: communicator),
             geometry: try EmbeddingGeometry(
                 queries: queries, targets: targets, allQueries: allQueries, allTargets: allTargets, columns: columns,

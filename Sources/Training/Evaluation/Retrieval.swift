@@ -66,7 +66,8 @@ func retrieval(
     try communicator.allReduce(sums)
     let total = max(sums[4], 1)
     return RetrievalMetrics(
-        precisionAt1: sums[0] / total, recallAt5: sums[1] / total, meanReciprocalRank: sums[2] / total, ndcgAt10: sums[3] / total,
+        precisionAt1: sums[0] / total, recallAt5: sums[1] / total, meanReciprocalRank: sums[2] / total,
+        ndcgAt10: sums[3] / total,
         queries: Int(sums[4]), gallery: items)
 }
 
