@@ -195,7 +195,7 @@ public final class Trainer {
         for (side, noise) in [("queries", report.queryNoise), ("targets", report.targetNoise)] {
             guard let noise else { continue }
             let trend = collapse[side, default: CollapseTracker()].observe(noise)
-            for (advice, patience) in noise.advice.map({ ($0, 50) }) + trend.map({ ($0, 1) }) {
+            for (advice, patience) in noise.advice.filter(\.isWorthAWarning).map({ ($0, 50) }) + trend.map({ ($0, 1) }) {
                 let remark = "\(side) \(Mirror(reflecting: advice).children.first?.label ?? "\(advice)")"
                 holding.insert(remark)
                 held[remark, default: 0] += 1
@@ -204,6 +204,14 @@ public final class Trainer {
         }
         // A remark that was made is not made again.
         held = held.filter { $0.value >= 50 || holding.contains($0.key) }
+    }
+}
+
+extension Advice {
+    /// A few missing directions among many are ordinary early in training.
+    fileprivate var isWorthAWarning: Bool {
+        if case .rankDeficient(let dimension, let order) = self { return 10 * dimension < 9 * order }
+        return true
     }
 }
 
