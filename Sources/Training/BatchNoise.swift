@@ -54,8 +54,9 @@ final class BatchNoise {
         _ tokens: Floats, side: Int, firstRow: Int, globalRows: Int, step: Int
     ) throws -> (tokens: Floats, report: NoiseReport) {
         let shaper = input[side]
+        // FANoise counts steps from 0: schedules and refresh windows begin with the first step.
         let (perturbed, report) = try shaper.perturb(
-            tokens, rows: tokens.count / shaper.columns, firstRow: firstRow, globalRows: globalRows, step: step,
+            tokens, rows: tokens.count / shaper.columns, firstRow: firstRow, globalRows: globalRows, step: step - 1,
             communicator: communicator)
         return (perturbed, report)
     }
@@ -70,7 +71,7 @@ final class BatchNoise {
         var reports: Reports = (nil, nil)
         if let output {
             let inputs = sides.map { NoiseSide($0.values, rows: $0.rows, firstRow: firstRow, globalRows: globalRows) }
-            let results = try output.perturb(inputs, step: step, communicator: communicator)
+            let results = try output.perturb(inputs, step: step - 1, communicator: communicator)
             reports = (results[0].report, results[1].report)
             sides = zip(sides, results).map { side, result in head.replaceValues(of: side, with: result.perturbed) }
             if options.renormalize { sides = sides.map { head.normalizeRows($0) } }

@@ -3,6 +3,7 @@
 import Buffers
 import Checkpoints
 import Collectives
+import Datasets
 import FANoise
 import Failures
 import Foundation
@@ -31,14 +32,16 @@ public enum Resume: Sendable, Equatable {
 struct TrainingState: Codable {
     /// Updates that have been made; the sampler's position follows from it.
     var step: Int
-    var seed: UInt64
-    var worldSize: Int
+    /// The last step whose evaluation is in the metrics; 0 when there is none.
+    var evaluatedStep: Int
+    /// `JSONLDataset.fingerprint` of the training data, in hexadecimal.
+    var data: String
     /// Noise shapes that outlive a step (`noise.refresh` > 1).
     var noiseShapes: [[[Double]]]
 
     enum CodingKeys: String, CodingKey {
-        case step, seed
-        case worldSize = "world_size"
+        case step, data
+        case evaluatedStep = "evaluated_step"
         case noiseShapes = "noise_shapes"
     }
 }
@@ -54,8 +57,25 @@ struct ResumePoint {
         let folder = RunFolder(configuration.folder)
         let store = CheckpointStore(directory: folder.checkpoints, keep: configuration.checkpoint.keep)
         switch resume {
-        case .automatic: checkpoint = try store.latest(communicator: communicator, warn: warn)
-        case .path(let path): checkpoint = try store.open(path: path, communicator: communicator)
+        case .automatic:
+            var damage: [String] = []
+            checkpoint = try store.latest(communicator: communicator) { damage.append($0) }
+            damage.forEach(warn)
+            // Starting afresh would replace what a person may still want to rescue.
+            if checkpoint == nil, !damage.isEmpty {
+                throw Failure(
+                    .data,
+                    "no checkpoint in \(folder.checkpoints) can be used: \(damage.joined(separator: "; ")); repair one, or start "
+                        + "another run with --set name=NAME")
+            }
+        case .path(let path):
+            guard !FileManager.default.fileExists(atPath: "\(path)/checkpoints") else {
+                throw Failure(
+                    .usage,
+                    "\(path) is a run's folder; --resume takes one of \(path)/checkpoints/step-…, or auto for the run's own"
+                )
+            }
+            checkpoint = try store.open(path: path, communicator: communicator)
         case .never:
             checkpoint = nil
             try agreed(communicator) {
@@ -66,6 +86,10 @@ struct ResumePoint {
                             + "--resume auto, choose another name with --set name=NAME, or remove the folder")
                 }
             }
+        }
+        if let unknown = allowedChanges.first(where: { !RunConfig.allPaths.contains($0) }) {
+            throw Failure(
+                .usage, "--allow-change \(unknown): there is no such key; fanoise train --help-config lists them")
         }
         if let checkpoint { try Self.compare(checkpoint, configuration, allowedChanges, warn) }
     }
@@ -101,10 +125,12 @@ final class RunCheckpoints {
     private let optimizer: ShardedOptimizer
     private let noise: BatchNoise
     private let extraFiles: [String: Data]
+    private let dataFingerprint: String
     private let communicator: any Communicator
 
     init(
-        configuration: RunConfig, folder: RunFolder, model: DualEncoder, optimizer: ShardedOptimizer, noise: BatchNoise,
+        configuration: RunConfig, folder: RunFolder, data: JSONLDataset, model: DualEncoder,
+        optimizer: ShardedOptimizer, noise: BatchNoise,
         extraFiles: [String: Data], communicator: any Communicator
     ) {
         self.configuration = configuration
@@ -113,13 +139,14 @@ final class RunCheckpoints {
         self.optimizer = optimizer
         self.noise = noise
         self.extraFiles = extraFiles
+        dataFingerprint = String(data.fingerprint, radix: 16)
         self.communicator = communicator
     }
 
     /// *Collective.*
-    func save(step: Int, warn: (String) -> Void) throws {
+    func save(step: Int, evaluatedStep: Int, warn: (String) -> Void) throws {
         let state = TrainingState(
-            step: step, seed: configuration.seed, worldSize: communicator.size,
+            step: step, evaluatedStep: evaluatedStep, data: dataFingerprint,
             noiseShapes: noise.state.map { $0.map(\.array) })
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
@@ -135,11 +162,29 @@ final class RunCheckpoints {
     }
 
     /// Puts the state back, whatever the world size was. *Collective.*
-    /// - Returns: the steps that have been done.
-    func restore(_ checkpoint: Checkpoint) throws -> Int {
+    /// - Parameter allowsOtherData: whether the training data may have changed since.
+    /// - Throws: `Failure(.data)` when `state.json` is not what `save` writes, `Failure(.configuration)` when the data has changed.
+    func restore(_ checkpoint: Checkpoint, allowsOtherData: Bool) throws -> TrainingState {
         try agreed(communicator) {
             let layout = model.parameters.layout
-            let state = try JSONDecoder().decode(TrainingState.self, from: checkpoint.stateData)
+            let file = "\(checkpoint.path)/state.json"
+            guard let state = try? JSONDecoder().decode(TrainingState.self, from: checkpoint.stateData) else {
+                throw Failure(
+                    .data,
+                    "\(file): expected the keys step, evaluated_step, data and noise_shapes; resume from another checkpoint"
+                )
+            }
+            guard state.step == checkpoint.step, state.step >= 0 else {
+                throw Failure(
+                    .data,
+                    "\(file): found step \(state.step), expected \(checkpoint.step); resume from another checkpoint")
+            }
+            guard allowsOtherData || state.data == dataFingerprint else {
+                throw Failure(
+                    .configuration,
+                    "\(configuration.data.train) has changed since \(checkpoint.path) was saved: the run would go on on other data. Allow it "
+                        + "with --allow-change data.train, or start another run with --set name=NAME")
+            }
             try checkpoint.loadParameters(layout: layout, into: model.parameters.values)
             let moments = optimizer.state
             try checkpoint.loadMoments(
@@ -147,7 +192,7 @@ final class RunCheckpoints {
             try checkpoint.loadMoments(
                 name: "second_moment", layout: layout, ranges: moments.ranges, into: moments.secondMoment)
             try noise.restore(state.noiseShapes.map { $0.map { Doubles($0) } })
-            return state.step
+            return state
         }
     }
 }

@@ -12,8 +12,6 @@ public struct RunFolder: Sendable {
     public var configuration: String { "\(path)/config.yaml" }
     public var metrics: String { "\(path)/metrics.jsonl" }
     public var checkpoints: String { "\(path)/checkpoints" }
-    public var contactSheet: String { "\(path)/retrieved.png" }
-    public var evaluation: String { "\(path)/evaluation.json" }
 
     /// Makes the folder and those above it.
     public func create() throws {
@@ -22,8 +20,8 @@ public struct RunFolder: Sendable {
         } catch {
             throw Failure(
                 .cannotCreate,
-                "the run's folder \(path) cannot be created: \(error.localizedDescription); choose another with --set output=DIR"
-            )
+                "the run's folder \(path) cannot be created: a part of the path is a file, or the place is not writable; choose another with "
+                    + "--set output=DIR")
         }
     }
 
@@ -43,4 +41,29 @@ public struct RunFolder: Sendable {
                 "\(path) cannot be written: \(error.localizedDescription); free some space or choose another folder")
         }
     }
+
+    /// Keeps a second process from training in this folder for as long as the result lives.
+    /// - Throws: `Failure(.cannotCreate)` when another one does.
+    func lock() throws -> RunLock { try RunLock(path: "\(path)/.lock", folder: path) }
+}
+
+/// A held lock of a run's folder; the system lets go of it with the process, however that ends.
+final class RunLock {
+    private let descriptor: Int32
+
+    init(path: String, folder: String) throws {
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            throw Failure(.cannotCreate, "\(path) cannot be created: \(String(cString: strerror(errno)))")
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+            close(descriptor)
+            throw Failure(
+                .cannotCreate,
+                "another process is training in \(folder); wait for it, end it, or choose another name with --set name=NAME"
+            )
+        }
+    }
+
+    deinit { close(descriptor) }
 }

@@ -79,15 +79,15 @@ final class RunLog {
         try metrics.write(row)
     }
 
-    /// An evaluation in the middle of the run, or at its end.
-    func evaluation(_ reports: [(name: String, report: EvaluationReport)], step: Int) throws {
+    /// An evaluation in the middle of the run, or at its end; `records` when it is not in the metrics yet.
+    func evaluation(_ reports: [(name: String, report: EvaluationReport)], step: Int, records: Bool) throws {
         guard speaks, let metrics, !reports.isEmpty else { return }
         var row = MetricsRow(step: step)
         for (name, report) in reports {
             progress.message("step \(step)  \(name): \(report.summary)")
             row.further += report.measures(prefix: name)
         }
-        try metrics.write(row)
+        if records { try metrics.write(row) }
         lastStep = ContinuousClock().now
     }
 

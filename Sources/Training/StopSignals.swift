@@ -7,8 +7,9 @@ import Synchronization
 /// with exit code 75. A second SIGINT ends the process at once.
 public enum StopSignals {
     private static let received = Atomic<Int32>(0)
+    private static let interrupts = Atomic<Int32>(0)
 
-    /// The first signal that asked to stop, or 0.
+    /// The last signal that asked to stop, or 0.
     public static var request: Int32 { received.load(ordering: .relaxed) }
 
     /// Installs the handlers; to be called before MPI is initialised and before there are threads.
@@ -25,7 +26,8 @@ public enum StopSignals {
     }
 
     private static func receive(_ number: Int32) {
-        let (first, earlier) = received.compareExchange(expected: 0, desired: number, ordering: .relaxed)
-        if !first && earlier == SIGINT && number == SIGINT { _exit(128 + SIGINT) }
+        received.store(number, ordering: .relaxed)
+        guard number == SIGINT else { return }
+        if interrupts.wrappingAdd(1, ordering: .relaxed).newValue > 1 { _exit(128 + SIGINT) }
     }
 }

@@ -32,7 +32,8 @@ struct TowerPass {
         self.input = input
         self.parameters = parameters
         self.context = context
-        self.chunk = chunk
+        // One chunk that holds everything needs no second forward pass.
+        self.chunk = chunk.flatMap { $0 < input.rows ? $0 : nil }
         self.perturbedTokens = perturbedTokens
     }
 

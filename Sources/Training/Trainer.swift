@@ -37,11 +37,16 @@ public final class Trainer {
     private let evaluationSets: [(name: String, set: EvaluationSet)]
     /// Whether this rank has been asked to stop; tests ask without a signal.
     var stopRequested: () -> Bool = { StopSignals.request != 0 }
+    /// Held by rank 0.
+    private let lock: RunLock?
     /// Steps that have been done.
     private var done: Int
+    /// The last step whose evaluation is in the metrics.
+    private var evaluatedStep: Int
     private var collapse: [String: CollapseTracker] = [:]
-    /// For how many steps in a row each remark on the spectra has held.
+    /// For how many steps in a row each remark on the spectra has held, and which have been made.
     private var held: [String: Int] = [:]
+    private var made: Set<String> = []
 
     /// Loads the data, builds the model, and puts back the state of an earlier run.
     /// - Parameters:
@@ -62,7 +67,8 @@ public final class Trainer {
 
         let source = try agreed(communicator) { try configuration.trainingSource() }
         try communicator.requireAgreement(
-            on: "\(source.ids)", what: "training data in \(source.path)", remedy: "all hosts must see the same file")
+            on: "\(source.fingerprint)", what: "training data in \(source.path)",
+            remedy: "all hosts must see the same file")
         let sampler = try agreed(communicator) {
             try GlobalSampler(
                 ids: source.ids, globalBatch: configuration.batch.global, seed: configuration.seed,
@@ -91,9 +97,13 @@ public final class Trainer {
         step = try TrainingStep(
             configuration: configuration, model: model, optimizer: optimizer, communicator: communicator)
         let checkpoints = RunCheckpoints(
-            configuration: configuration, folder: folder, model: model, optimizer: optimizer, noise: step.noise,
+            configuration: configuration, folder: folder, data: source, model: model, optimizer: optimizer,
+            noise: step.noise,
             extraFiles: tokenizers.files(configuration), communicator: communicator)
-        let done = try point.checkpoint.map { try checkpoints.restore($0) } ?? 0
+        let state = try point.checkpoint.map {
+            try checkpoints.restore($0, allowsOtherData: allowedChanges.contains("data.train"))
+        }
+        let done = state?.step ?? 0
         let preparation = configuration.preparation(tokenizers, augments: false)
         evaluationSets = try agreed(communicator) {
             try configuration.evaluate.sets.items.map { item in
@@ -104,17 +114,22 @@ public final class Trainer {
             }
         }
         let folder = folder
-        try agreed(communicator) {
-            guard communicator.rank == 0 else { return }
+        lock = try agreed(communicator) {
+            guard communicator.rank == 0 else { return nil }
             try folder.create()
+            let lock = try folder.lock()
             try RunFolder.write(Data(configuration.yaml.utf8), to: folder.configuration)
+            return lock
         }
-        log = try RunLog(
-            folder: folder, every: configuration.log.every, resumedStep: done, steps: steps,
-            stepsPerEpoch: sampler.stepsPerEpoch,
-            style: progress, communicator: communicator)
+        let steps = steps
+        log = try agreed(communicator) {
+            try RunLog(
+                folder: folder, every: configuration.log.every, resumedStep: done, steps: steps,
+                stepsPerEpoch: sampler.stepsPerEpoch,
+                style: progress, communicator: communicator)
+        }
         (self.source, self.sampler, self.tokenizers) = (source, sampler, tokenizers)
-        (self.checkpoints, self.done) = (checkpoints, done)
+        (self.checkpoints, self.done, evaluatedStep) = (checkpoints, done, state?.evaluatedStep ?? 0)
         for warning in warnings { log.warn(warning) }
     }
 
@@ -124,6 +139,7 @@ public final class Trainer {
         sayOpening()
         guard done < steps else {
             log.say("nothing to do: all \(steps) steps are done")
+            defer { log.finish() }
             return Summary(step: done, wasStopped: false, loss: nil, evaluation: try evaluate())
         }
         let loader = try BatchLoader(
@@ -133,6 +149,8 @@ public final class Trainer {
             prefetch: configuration.data.prefetch,
             cacheBytes: configuration.data.cache.bytes)
         defer { loader.stop() }
+        // A run that was stopped at a step that was due for evaluation makes up for it.
+        if done > 0, isDue(configuration.evaluate.every), evaluatedStep < done { _ = try evaluate() }
         log.resumeTiming()
         while true {
             let waited = loader.statistics.secondsWaited
@@ -142,18 +160,15 @@ public final class Trainer {
             done += 1
             watch(report)
             try log.step(report, globalRows: batch.globalRows, skipped: loader.statistics.skippedRows)
-            let isLast = done == steps || report.stopRequested
-            if isLast || isDue(configuration.checkpoint.every) { try save() }
-            if report.stopRequested, done < steps {
+            let isLast = done == steps
+            let stops = report.stopRequested && !isLast
+            // Evaluation before the checkpoint, so that a checkpoint knows what the metrics hold; a stop is not made to wait for it.
+            let evaluates = !stops && (isLast || isDue(configuration.evaluate.every))
+            let evaluation = evaluates ? try evaluate() : []
+            if isLast || stops || isDue(configuration.checkpoint.every) { try save() }
+            if isLast || stops {
                 log.finish()
-                return Summary(step: done, wasStopped: true, loss: report.loss, evaluation: [])
-            }
-            if isLast || isDue(configuration.evaluate.every) {
-                let evaluation = try evaluate()
-                if isLast {
-                    log.finish()
-                    return Summary(step: done, wasStopped: false, loss: report.loss, evaluation: evaluation)
-                }
+                return Summary(step: done, wasStopped: stops, loss: report.loss, evaluation: evaluation)
             }
         }
     }
@@ -162,7 +177,7 @@ public final class Trainer {
 
     private func save() throws {
         try agreed(communicator) { try log.flush() }
-        try checkpoints.save(step: done) { log.warn($0) }
+        try checkpoints.save(step: done, evaluatedStep: evaluatedStep) { log.warn($0) }
         log.resumeTiming()
     }
 
@@ -171,7 +186,8 @@ public final class Trainer {
         let embedder = Embedder(model: model, normalizes: configuration.noise.normalizesEmbeddings)
         let evaluator = Evaluator(embedder: embedder, chunk: configuration.evaluate.chunk, communicator: communicator)
         let reports = try evaluationSets.map { ($0.name, try evaluator.evaluate($0.set)) }
-        try log.evaluation(reports, step: done)
+        try log.evaluation(reports, step: done, records: evaluatedStep < done)
+        evaluatedStep = done
         return reports
     }
 
@@ -195,15 +211,16 @@ public final class Trainer {
         for (side, noise) in [("queries", report.queryNoise), ("targets", report.targetNoise)] {
             guard let noise else { continue }
             let trend = collapse[side, default: CollapseTracker()].observe(noise)
-            for (advice, patience) in noise.advice.filter(\.isWorthAWarning).map({ ($0, 50) }) + trend.map({ ($0, 1) }) {
+            for (advice, patience) in noise.advice.filter(\.isWorthAWarning).map({ ($0, 50) }) + trend.map({ ($0, 1) })
+            {
                 let remark = "\(side) \(Mirror(reflecting: advice).children.first?.label ?? "\(advice)")"
                 holding.insert(remark)
                 held[remark, default: 0] += 1
-                if held[remark] == patience { log.warn("step \(report.step), \(side): \(advice)") }
+                guard held[remark, default: 0] >= patience, made.insert(remark).inserted else { continue }
+                log.warn("step \(report.step), \(side): \(advice)")
             }
         }
-        // A remark that was made is not made again.
-        held = held.filter { $0.value >= 50 || holding.contains($0.key) }
+        held = held.filter { holding.contains($0.key) }
     }
 }
 

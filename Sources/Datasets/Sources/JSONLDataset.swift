@@ -28,6 +28,9 @@ public struct JSONLDataset: PairSource {
     /// What was wrong with the first lines that were left out, at most 10.
     public let skippedReasons: [String]
 
+    /// A hash of the file's bytes (FNV-1a over words of eight): tells whether the data is what it was, not who changed it.
+    public let fingerprint: UInt64
+
     private let folder: String
     private let data: Data
     private let starts: [Int]
@@ -41,13 +44,16 @@ public struct JSONLDataset: PairSource {
         onError: RowErrorPolicy = .fail
     ) throws {
         do { data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped) } catch {
-            throw Failure(.inputMissing, "cannot read the data file \(path)")
+            throw Failure(
+                .inputMissing,
+                "the data file \(path) cannot be read; it must be an existing file, one JSON object a line")
         }
         self.path = path
         self.query = query
         self.target = target
         self.onError = onError
         folder = URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent().path
+        fingerprint = data.withUnsafeBytes(Self.hash)
         let reader = RowReader(path: path, folder: folder, query: query, target: target)
         let index = try data.withUnsafeBytes { try RowIndex($0, reader: reader, onError: onError) }
         (ids, starts, lines) = (index.ids, index.starts, index.lines)
@@ -57,6 +63,16 @@ public struct JSONLDataset: PairSource {
                 .data,
                 "\(path) has no rows" + (skipped > 0 ? " that can be read, of \(skipped): \(skippedReasons[0])" : ""))
         }
+    }
+
+    private static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325 ^ UInt64(bytes.count)
+        let words = bytes.count / 8
+        for word in 0..<words {
+            hash = (hash ^ bytes.loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self)) &* 0x100_0000_01b3
+        }
+        for byte in bytes[(8 * words)...] { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return hash
     }
 
     public func row(_ index: Int) throws -> PairRow { try row(index, alternatives: true) }
