@@ -102,8 +102,21 @@ struct Evaluator {
                 queryIDs: Array(set.galleryIDs[askers]),
                 gallery: allQueries, galleryIDs: set.ids, columns: columns, chunk: chunk, communicator: communicator),
             geometry: try EmbeddingGeometry(
-                queries: queries, targets: targets, allQueries: allQueries, allTargets: allTargets, columns: columns,
+                queries: unit(queries), targets: unit(targets), allQueries: unit(allQueries),
+                allTargets: unit(allTargets), columns: columns,
                 firstRow: mine.lowerBound, communicator: communicator))
+    }
+
+    /// Rows divided by their length: alignment and uniformity are defined on the sphere.
+    private func unit(_ rows: Floats) -> Floats {
+        guard !embedder.normalizes else { return rows }
+        let columns = embedder.model.columns
+        let result = Floats(count: rows.count)
+        let inverseNorms = Floats(count: rows.count / columns)
+        normalizeRowsForward(
+            rows, rows: rows.count / columns, columns: columns, epsilon: 1e-12, into: result, inverseNorms: inverseNorms
+        )
+        return result
     }
 }
 
