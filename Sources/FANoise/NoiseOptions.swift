@@ -60,7 +60,7 @@ public struct NoiseOptions: Sendable, Equatable {
     /// How α changes over training: a pure function of the step.
     public enum Schedule: Sendable, Equatable {
         case constant
-        /// Linear from α / steps at step 0 to α at step `steps` − 1.
+        /// Linear from α / steps at step 1, the first of training, to α at step `steps`.
         case warmup(steps: Int)
         /// α before step `from`, linear to 0 at step `to`, 0 afterwards.
         case decay(from: Int, to: Int)
@@ -117,7 +117,7 @@ public struct NoiseOptions: Sendable, Equatable {
     public func strength(at step: Int) -> Float {
         switch schedule {
         case .constant: strength
-        case .warmup(let steps): step >= steps ? strength : strength * Float(step + 1) / Float(steps)
+        case .warmup(let steps): step >= steps ? strength : strength * Float(step) / Float(steps)
         case .decay(let from, let to):
             step < from ? strength : step >= to ? 0 : strength * Float(to - step) / Float(to - from)
         }

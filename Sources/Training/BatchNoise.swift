@@ -54,9 +54,8 @@ final class BatchNoise {
         _ tokens: Floats, side: Int, firstRow: Int, globalRows: Int, step: Int
     ) throws -> (tokens: Floats, report: NoiseReport) {
         let shaper = input[side]
-        // FANoise counts steps from 0: schedules and refresh windows begin with the first step.
         let (perturbed, report) = try shaper.perturb(
-            tokens, rows: tokens.count / shaper.columns, firstRow: firstRow, globalRows: globalRows, step: step - 1,
+            tokens, rows: tokens.count / shaper.columns, firstRow: firstRow, globalRows: globalRows, step: step,
             communicator: communicator)
         return (perturbed, report)
     }
@@ -71,7 +70,7 @@ final class BatchNoise {
         var reports: Reports = (nil, nil)
         if let output {
             let inputs = sides.map { NoiseSide($0.values, rows: $0.rows, firstRow: firstRow, globalRows: globalRows) }
-            let results = try output.perturb(inputs, step: step - 1, communicator: communicator)
+            let results = try output.perturb(inputs, step: step, communicator: communicator)
             reports = (results[0].report, results[1].report)
             sides = zip(sides, results).map { side, result in head.replaceValues(of: side, with: result.perturbed) }
             if options.renormalize { sides = sides.map { head.normalizeRows($0) } }
@@ -107,7 +106,7 @@ extension RunConfig.NoiseSchedule {
         switch kind {
         case .constant: .constant
         case .warmup: .warmup(steps: steps ?? 1)
-        case .decay: .decay(from: 0, to: steps ?? 1)
+        case .decay: .decay(from: 1, to: max(2, steps ?? 2))
         }
     }
 }

@@ -117,7 +117,7 @@ import Testing
 
     @Test func scheduleIsAFunctionOfTheStep() {
         let cases: [(NoiseOptions.Schedule, [Float])] = [
-            (.constant, [2, 2, 2, 2, 2, 2]), (.warmup(steps: 4), [0.5, 1, 1.5, 2, 2, 2]),
+            (.constant, [2, 2, 2, 2, 2, 2]), (.warmup(steps: 4), [0, 0.5, 1, 1.5, 2, 2]),
             (.decay(from: 1, to: 5), [2, 2, 1.5, 1, 0.5, 0]),
         ]
         for (schedule, expected) in cases {
