@@ -108,7 +108,7 @@ struct Mistake: CustomTestStringConvertible, Sendable {
         Mistake(
             64, ["--temperature", "1e-300"], "loss --queries @x --targets @t --temperature 1e-300 --gradients @out"),
         Mistake(64, ["--sketch", "0"], "noise --input @x --output @out --sketch 0"),
-        Mistake(65, ["@x", "row 0 ", "--strength"], "noise --input @x --output @out --strength 3.4e38"),
+        Mistake(65, ["@x", "row ", "--strength"], "noise --input @x --output @out --strength 3.4e38"),
         Mistake(65, ["@none", "no rows"], "loss --queries @x --targets @none --gradients @out"),
         Mistake(65, ["@x", "--temperature"], "loss --queries @x --targets @t --temperature 1e-13 --gradients @out"),
         Mistake(64, ["--tile", "0"], "loss --queries @x --targets @t --tile 0 --gradients @out"),
