@@ -13,6 +13,9 @@ public struct CollectiveSettings: Sendable {
     /// Most elements of one message or of one call of MPI, whose counts are `int`; smaller in tests.
     public var chunk: Int
 
+    /// The longest deadline a user may ask for, in seconds: 32 years, and every sum of a few of them is a `Duration`.
+    public static let longestDeadline = 1e9
+
     /// - Precondition: `deadline` > 0; 1 ≤ `chunk` ≤ 2³¹ − 1.
     public init(deadline: Duration = .seconds(300), checks: Bool = false, chunk: Int = 1 << 28) {
         precondition(deadline > .zero, "deadline \(deadline) is not positive")
@@ -33,8 +36,12 @@ public struct CollectiveSettings: Sendable {
             guard deadline > .zero else { throw Failure(.usage, "the deadline \(deadline) is not positive") }
             settings.deadline = deadline
         } else if let text = environment["FANOISE_DEADLINE"] {
-            guard let seconds = Double(text), seconds > 0, seconds < 1e9 else {
-                throw Failure(.configuration, "FANOISE_DEADLINE is '\(text)', not a positive number of seconds")
+            // A positive number may still be too small for a Duration.
+            guard let seconds = Double(text), seconds > 0, seconds <= longestDeadline,
+                Duration.seconds(seconds) > .zero
+            else {
+                throw Failure(
+                    .configuration, "FANOISE_DEADLINE is '\(text)', not a positive number of seconds up to 1e9")
             }
             settings.deadline = .seconds(seconds)
         }

@@ -6,6 +6,9 @@ import Foundation
 
 /// The ranks of this job: started by `mpirun` or `srun`, threads of this process, or this process alone.
 public enum World {
+    /// The most ranks that are threads of one process.
+    static let mostThreads = 1024
+
     /// Whether a launcher has started this process as a rank: Open MPI's `mpirun`, or `srun --mpi=pmix|pmi2`.
     public static var isLaunchedByMPI: Bool { isLaunchedByMPI(ProcessInfo.processInfo.environment) }
 
@@ -44,7 +47,7 @@ public enum World {
     /// rank). Under MPI that ends all processes with the exit code, this function does not return, and MPI is not finalised.
     ///
     /// - Parameters:
-    ///   - ranks: as the user asked for; under a launcher it must be nil or the number of ranks there are (else code 64).
+    ///   - ranks: as the user asked for; under a launcher it must be nil or the number of ranks there are, without one at most 1024 (else code 64).
     ///   - deadline: of every collective; nil: `FANOISE_DEADLINE` seconds, else 300 s.
     ///   - checks: whether ranks compare every collective; nil: `FANOISE_CHECK_COLLECTIVES`, else no.
     ///   - chunk: most elements of one message; nil: the default. For tests.
@@ -59,7 +62,11 @@ public enum World {
                 try body(SoloWorld())
                 return 0
             }
-            guard ranks > 1 else { throw Failure(.usage, "a world of \(ranks) ranks: --ranks must be at least 1") }
+            guard (1...mostThreads).contains(ranks) else {
+                throw Failure(
+                    .usage,
+                    "a world of \(ranks) ranks: without mpirun, --ranks must be at least 1 and at most \(mostThreads)")
+            }
             let host = hostName
             let outcome = ThreadWorld.outcome(
                 ranks: ranks, settings: settings, whenOneFails: { write("[rank \($0) \(host)] \($1)") }, body)
@@ -137,5 +144,8 @@ public enum World {
     }
 
     /// One line, in one piece, to standard error.
-    private static func write(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+    private static func write(_ line: String) {
+        // Where even that fails, the exit code is what is left to say.
+        try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+    }
 }

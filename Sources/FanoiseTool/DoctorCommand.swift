@@ -43,7 +43,7 @@ struct DoctorCommand: ParsableCommand {
                 report?.collectives = exchange
             }
             guard let report else { return }
-            print(json ? try report.json() : report.table)
+            try printLine(json ? try report.json() : report.table)
         }
         if code != 0 { throw ExitCode(code) }
     }

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Collectives
 import Failures
+import Foundation
 import Training
 
 /// Measures a trained model on held-out pairs.
@@ -33,7 +34,11 @@ struct EvaluateCommand: ParsableCommand {
             let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
             return parts.count == 2 ? (name: parts[0], path: parts[1]) : (name: argument, path: argument)
         }
+        for (index, set) in sets.enumerated() where sets[..<index].contains(where: { $0.name == set.name }) {
+            throw Failure(.usage, "--data gives two sets the name '\(set.name)': name each with NAME=FILE.jsonl")
+        }
         try world.run { communicator in
+            if communicator.rank == 0, let contactSheet { try Self.requireWritable(contactSheet) }
             let model = try source.model(communicator)
             let chosen =
                 sets.isEmpty ? model.configuration.evaluate.sets.items.map { (name: $0.name, path: $0.path) } : sets
@@ -54,6 +59,23 @@ struct EvaluateCommand: ParsableCommand {
                 tell("\(contactSheet): captions with the pictures they find")
             }
             if json { try printJSON(reports) }
+        }
+    }
+
+    /// Throws now what writing the contact sheet would throw after the evaluation.
+    private static func requireWritable(_ path: String) throws {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let files = FileManager.default
+        var isFolder: ObjCBool = false
+        if files.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+            throw Failure(.cannotCreate, "\(path): expected a file or nothing to write to, found a directory")
+        }
+        guard files.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue,
+            files.isWritableFile(atPath: folder)
+        else {
+            throw Failure(
+                .cannotCreate,
+                "\(path): the contact sheet cannot be written; check that its directory exists and is writable")
         }
     }
 }

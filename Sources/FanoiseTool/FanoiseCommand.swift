@@ -28,6 +28,8 @@ struct FanoiseCommand: ParsableCommand {
 @main
 enum FanoiseTool {
     static func main() {
+        // A reader that goes away is an error of the write, with a message and an exit code.
+        signal(SIGPIPE, SIG_IGN)
         ProcessSetup.chooseBLASKernels()
         do {
             var command = try FanoiseCommand.parseAsRoot()

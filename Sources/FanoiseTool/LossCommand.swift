@@ -28,7 +28,7 @@ struct LossCommand: ParsableCommand {
     @Option(help: "Targets (.npy, M x E, M a multiple of N); the first N are the positives.") var targets: String
     @Option(help: "Integers (.npy, N of the positives or M of all targets).") var ids: String?
     @Option(help: "Which loss.") var loss: ContrastiveLossOptions.Kind = .infonce
-    @Option(parsing: .unconditional, help: "Temperature, above 0.") var temperature: Float = 0.07
+    @Option(parsing: .unconditional, help: "Temperature, above 0.") var temperature = 0.07
     @Option(parsing: .unconditional, help: "Bias of the sigmoid loss.") var bias: Float = 0
     @Option(help: "Folder for the gradients queries.npy and targets.npy.") var gradients: String?
     @Option(parsing: .unconditional, help: "Columns of logits held at a time.") var tile: Int?
@@ -38,13 +38,15 @@ struct LossCommand: ParsableCommand {
     @Flag(help: "Print one JSON object on standard output.") var json = false
 
     func run() throws {
-        guard temperature > 0, temperature.isFinite else {
-            throw Failure(.usage, "--temperature is \(temperature); it must be a number above 0")
+        // The loss takes float32, where a number above 0 may be 0.
+        let nearest = Float(temperature)
+        guard nearest > 0, nearest.isFinite else {
+            throw Failure(.usage, "--temperature is \(temperature); it must be a number above 0 that float32 holds")
         }
         guard bias.isFinite else { throw Failure(.usage, "--bias is \(bias); it must be a finite number") }
         if let tile, tile < 1 { throw Failure(.usage, "--tile is \(tile); it must be 1 column or more") }
         let job = LossJob(
-            queries: queries, targets: targets, ids: ids, gradients: gradients, temperature: temperature, bias: bias,
+            queries: queries, targets: targets, ids: ids, gradients: gradients, temperature: nearest, bias: bias,
             options: ContrastiveLossOptions(kind: loss, tile: tile, precision: precision))
         let asJSON = json
         try world.run { communicator in
@@ -66,6 +68,9 @@ private struct LossJob: Sendable {
     var bias: Float
     var options: ContrastiveLossOptions
 
+    /// Above this, rounding of a float64 logit is 1e-4 or more, and a loss means nothing.
+    private static let largestLogit = 1e12
+
     /// *Collective.*
     func run(_ communicator: any Communicator) throws -> LossSummary {
         let (n, k, width) = try shapes()
@@ -78,6 +83,12 @@ private struct LossJob: Sendable {
             queries: queries_BE.values_BN, targets: targets_KBE, ids: identities(rows, n: n, k: k), rows: rows.count,
             columns: width, temperature: temperature, bias: bias, communicator: communicator)
         if let position = result.nonFinite { throw failure(position, n: n, ranks: communicator.size) }
+        guard result.largestLogit <= Self.largestLogit else {
+            throw Failure(
+                .data,
+                "\(queries), \(targets): logits may reach \(fixed(result.largestLogit)), more than \(fixed(Self.largestLogit)), where float64 tells no losses apart; scale the rows or raise --temperature"
+            )
+        }
         if let gradients { try write(result, to: gradients, k: k, queries_BE, communicator) }
         return LossSummary(result, kind: options.kind, ranks: communicator.size)
     }
@@ -85,7 +96,11 @@ private struct LossJob: Sendable {
     /// N, k and E.
     private func shapes() throws -> (n: Int, k: Int, width: Int) {
         let (q, t) = (try NPYArray.shape(path: queries), try NPYArray.shape(path: targets))
-        for (path, shape) in [(queries, q), (targets, t)] where shape.count != 2 || shape[0] == 0 || shape[1] == 0 {
+        for (path, shape) in [(queries, q), (targets, t)] {
+            if shape.count == 2, shape[0] == 0 {
+                throw Failure(.data, "\(path): the array has no rows: its shape is \(shape)")
+            }
+            guard shape.count != 2 || shape[1] == 0 else { continue }
             throw Failure(
                 .data, "\(path): expected a two-dimensional array of rows and columns, found one of shape \(shape)")
         }
@@ -138,7 +153,7 @@ private struct LossJob: Sendable {
                     .cannotCreate, "\(folder): the folder for gradients cannot be created; check its parent folder")
             }
         }
-        try queries_BE.write(result.dqueries, blocks: 1, to: folder + "/queries.npy", communicator: communicator)
+        try queries_BE.write(result.dqueries, to: folder + "/queries.npy", communicator: communicator)
         try queries_BE.write(result.dtargets, blocks: k, to: folder + "/targets.npy", communicator: communicator)
     }
 
@@ -154,26 +169,6 @@ private struct LossJob: Sendable {
             let path = position.place == .queryGradient ? queries : targets
             return Failure(.data, "\(path): the gradient of row \(row) is not finite; the values are too large")
         }
-    }
-}
-
-extension ShardedArray {
-    /// Writes a matrix of `blocks` blocks of N rows, of each of which every rank holds its range, in block and row order. *Collective.*
-    func write(_ rows_KBE: Floats, blocks: Int, to path: String, communicator: any Communicator) throws {
-        let size = range.count * columns
-        precondition(rows_KBE.count == blocks * size, "\(blocks) blocks of \(size) in \(rows_KBE.count) elements")
-        let writer = communicator.rank == 0 ? try NPYWriter(path: path, shape: [blocks * globalRows, columns]) : nil
-        for block in 0..<blocks {
-            for owner in 0..<communicator.size {
-                let count = Self.rows(of: owner, globalRows: globalRows, ranks: communicator.size).count * columns
-                let isMine = communicator.rank == owner
-                let values = isMine ? rows_KBE[block * size..<(block + 1) * size] : Floats(count: count)
-                if owner > 0 { try communicator.broadcast(values, root: owner) }
-                try writer?.append(values)
-            }
-        }
-        try writer?.finish()
-        try communicator.barrier()
     }
 }
 

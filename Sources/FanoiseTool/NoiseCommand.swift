@@ -1,10 +1,12 @@
 // `fanoise noise`: FANoise on an array from a file. Not here: the noise (FANoise), sharding (ShardedArray.swift).
 
 public import ArgumentParser
+import Buffers
 import Collectives
 public import FANoise
 import Failures
 import Foundation
+import Kernels
 
 extension NoiseOptions.Scaling: ExpressibleByArgument {}
 extension NoiseOptions.Energy: ExpressibleByArgument {}
@@ -42,6 +44,7 @@ struct NoiseCommand: ParsableCommand {
     @Option(help: "Array of standard normals (.npy, the shape of the input) in place of random numbers.") var gaussian:
         String?
     @Option(help: "How the spectrum is found.") var solver: NoiseOptions.Solver = .auto
+    @Option(parsing: .unconditional, help: "Directions that the randomized solver resolves.") var sketch = 256
     @Option(help: "Whether rows are divided by their length first.") var features: Features = .raw
     @Flag(help: "Divide the noisy rows by their length.") var renormalize = false
     @Flag(help: "Add the singular values to the JSON object.") var singularValues = false
@@ -50,7 +53,8 @@ struct NoiseCommand: ParsableCommand {
 
     func run() throws {
         let options = NoiseOptions(
-            scaling: scaling, strength: strength, power: power, energy: energy, center: center, solver: solver)
+            scaling: scaling, strength: strength, power: power, energy: energy, center: center, solver: solver,
+            sketch: min(sketch, Int(Int32.max)))
         do {
             try options.validate()
         } catch let failure as Failure {
@@ -109,12 +113,23 @@ private struct NoiseJob: Sendable {
                     values_BN, rows: array.range.count, columns: n, firstRow: array.range.lowerBound,
                     globalRows: array.globalRows,
                     center: options.center, solver: options.solver, communicator: communicator)
+            try requireFinite(noisy_BN, of: array, communicator)
             let result_BN = renormalize ? ShardedArray.unitRows(noisy_BN, columns: n) : noisy_BN
             try array.write(result_BN, to: output, communicator: communicator)
             return NoiseSummary(report, spectrum, options, ranks: communicator.size)
         } catch let failure as Failure where failure.kind == .data {
             throw Failure(.data, "\([input, gaussian].compactMap { $0 }.joined(separator: ", ")): \(failure.message)")
         }
+    }
+
+    /// Throws on every rank alike when a row of the result has an element that float32 does not hold. *Collective.*
+    private func requireFinite(
+        _ noisy_BN: Floats, of array: ShardedArray, _ communicator: any Communicator
+    ) throws {
+        let first = firstNonFinite(noisy_BN).map { array.range.lowerBound + $0 / array.columns }
+        guard let row = try communicator.allGather(first ?? -1).first(where: { $0 >= 0 }) else { return }
+        throw Failure(
+            .data, "row \(row) with its noise is beyond float32's range; lower --strength \(options.strength)")
     }
 }
 

@@ -1,15 +1,35 @@
 // Where the commands print. Not here: progress during training (Training).
 
+import ArrayFiles
+import Failures
 import Foundation
 
-/// A line for people: standard error.
-func tell(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+/// A line for people: standard error. One that cannot be written is lost; the work is not.
+func tell(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8)) }
 
-/// The result for programs: one JSON object as the last line of standard output, keys sorted.
+/// A line on standard output.
+/// - Throws: `Failure(.inputOutput)` when nobody takes it: disk full, reader gone, closed.
+func printLine(_ text: String) throws {
+    let line = Array((text + "\n").utf8)
+    var done = 0
+    while done < line.count {
+        let count = line.withUnsafeBytes { bytes in
+            bytes.baseAddress.map { write(STDOUT_FILENO, $0 + done, bytes.count - done) } ?? 0
+        }
+        if count < 0 && errno == EINTR { continue }
+        guard count > 0 else { throw Failure(.inputOutput, "standard output cannot be written: \(systemMessage())") }
+        done += count
+    }
+}
+
+/// The result for programs: one JSON object as the last line of standard output, keys sorted. A number that is not finite is null.
 func printJSON(_ value: some Encodable) throws {
+    // No text of a user has this scalar, of a private area, at both ends.
+    let mark = "\u{F8FF}not finite\u{F8FF}"
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
-        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    FileHandle.standardOutput.write(try encoder.encode(value) + Data("\n".utf8))
+        positiveInfinity: mark, negativeInfinity: mark, nan: mark)
+    let text = String(decoding: try encoder.encode(value), as: UTF8.self)
+    try printLine(text.replacingOccurrences(of: "\"\(mark)\"", with: "null"))
 }

@@ -23,6 +23,9 @@ struct ShardedArray {
             throw Failure(
                 .data, "\(path): expected a two-dimensional array of rows and columns, found one of shape \(shape)")
         }
+        guard shape[1] <= Int(Int32.max) else {
+            throw Failure(.data, "\(path): expected at most \(Int32.max) columns, found shape \(shape)")
+        }
         globalRows = shape[0]
         columns = shape[1]
         range = Self.rows(of: communicator.rank, globalRows: shape[0], ranks: communicator.size)
@@ -49,21 +52,26 @@ struct ShardedArray {
         return result_BN
     }
 
-    /// Writes rows that are sharded as this array is to one file, in row order, from rank 0. *Collective.*
+    /// Writes a matrix of `blocks` blocks of N rows, of each of which every rank holds its range, to one file, in block and row order,
+    /// from rank 0. *Collective.*
     ///
     /// The rows travel in pieces of 4 MiB, so that no rank holds the whole array. The file appears when it is complete.
-    func write(_ rows_BN: Floats, to path: String, communicator: any Communicator) throws {
-        precondition(
-            rows_BN.count == range.count * columns, "\(range.count) rows of \(columns) in \(rows_BN.count) elements")
-        let writer = communicator.rank == 0 ? try NPYWriter(path: path, shape: [globalRows, columns]) : nil
+    func write(_ rows_KBE: Floats, blocks: Int = 1, to path: String, communicator: any Communicator) throws {
+        let size = range.count * columns
+        precondition(rows_KBE.count == blocks * size, "\(blocks) blocks of \(size) in \(rows_KBE.count) elements")
+        let writer = communicator.rank == 0 ? try NPYWriter(path: path, shape: [blocks * globalRows, columns]) : nil
         let piece = max(1, (1 << 20) / columns)
-        for owner in 0..<communicator.size {
-            let rows = Self.rows(of: owner, globalRows: globalRows, ranks: communicator.size)
-            for first in stride(from: 0, to: rows.count, by: piece) {
-                let part = first * columns..<min(first + piece, rows.count) * columns
-                let values = communicator.rank == owner ? rows_BN[part] : Floats(count: part.count)
-                if owner > 0 { try communicator.broadcast(values, root: owner) }
-                try writer?.append(values)
+        for block in 0..<blocks {
+            for owner in 0..<communicator.size {
+                let rows = Self.rows(of: owner, globalRows: globalRows, ranks: communicator.size)
+                for first in stride(from: 0, to: rows.count, by: piece) {
+                    let count = (min(first + piece, rows.count) - first) * columns
+                    let start = block * size + first * columns
+                    let values =
+                        communicator.rank == owner ? rows_KBE[start..<start + count] : Floats(count: count)
+                    if owner > 0 { try communicator.broadcast(values, root: owner) }
+                    try writer?.append(values)
+                }
             }
         }
         try writer?.finish()

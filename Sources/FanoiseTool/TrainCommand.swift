@@ -35,7 +35,7 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Explain every key of the configuration, and do nothing else.") var helpConfig = false
 
     func run() throws {
-        if helpConfig { return print(RunConfig.helpText) }
+        if helpConfig { return try printLine(RunConfig.helpText) }
         guard let config else {
             throw Failure(.usage, "no configuration given: fanoise train --config FILE (configs/ has examples)")
         }

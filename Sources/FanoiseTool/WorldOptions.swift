@@ -21,7 +21,10 @@ struct WorldOptions: ParsableArguments {
     var deadline: Double?
 
     func validate() throws {
-        if let deadline, !(deadline > 0) { throw ValidationError("--deadline \(deadline) must be above 0 seconds") }
+        guard let deadline else { return }
+        guard deadline > 0, deadline <= CollectiveSettings.longestDeadline else {
+            throw ValidationError("--deadline \(deadline) must be above 0 and at most 1e9 seconds")
+        }
     }
 
     /// Runs `body` on every rank with a fair share of the machine's cores; leaves the process when the job ends badly.

@@ -32,6 +32,8 @@ struct Census {
     let identities: Identities
     /// The largest ‖t‖ of the global batch.
     let largestTarget: Double
+    /// The largest ‖q‖ · ‖t‖ / τ of the global batch, which no logit exceeds.
+    let largestLogit: Double
     /// ‖q‖ of each local row.
     let queryNorms_B: [Double]
     let usesDouble: Bool
@@ -70,12 +72,13 @@ struct Census {
         nonFinite = Self.firstNonFinite(entries)
         let largestQuery = entries.reduce(0) { max($0, $1[.largestQuery]) }
         largestTarget = entries.reduce(0) { max($0, $1[.largestTarget]) }
+        largestLogit = largestQuery * largestTarget / local.temperature
         let products =
             Double(counts.reduce(0, +)) * Double(counts.reduce(0, +)) * Double(options.targetsPerQuery * local.columns)
         switch options.precision {
         case .single: usesDouble = false
         case .double: usesDouble = true
-        case .automatic: usesDouble = products <= 0x1p27 || largestQuery * largestTarget / local.temperature > 128.01
+        case .automatic: usesDouble = products <= 0x1p27 || largestLogit > 128.01
         }
     }
 

@@ -81,6 +81,8 @@ public struct LossResult: Sendable {
     public var columns: Int
     /// Set on all ranks or on none; then loss and gradients are NaN and nothing may be updated.
     public var nonFinite: NonFinite?
+    /// No |z_ij| of the global batch is above this product of its largest ‖q‖, its largest ‖t‖ and 1/τ; the same on every rank.
+    public var largestLogit = 0.0
 }
 
 /// A contrastive loss over a global batch whose rows are spread over ranks.
@@ -152,6 +154,7 @@ public struct ContrastiveLoss: Sendable {
         } else {
             result = try evaluate(Float.self, local, census, communicator, gradients)
         }
+        result.largestLogit = census.largestLogit
         guard gradients else { return result }
         result.dqueries = selection.scatter(result.dqueries, blocks: 1, columns: columns)
         result.dtargets = selection.scatter(result.dtargets, blocks: k, columns: columns)

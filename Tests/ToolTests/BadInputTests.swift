@@ -105,6 +105,12 @@ struct Mistake: CustomTestStringConvertible, Sendable {
         Mistake(64, ["--temperature", "0"], "loss --queries @x --targets @t --temperature 0 --gradients @out"),
         Mistake(64, ["--temperature", "-0.5"], "loss --queries @x --targets @t --temperature -0.5 --gradients @out"),
         Mistake(64, ["--bias", "inf"], "loss --queries @x --targets @t --bias inf --gradients @out"),
+        Mistake(
+            64, ["--temperature", "1e-300"], "loss --queries @x --targets @t --temperature 1e-300 --gradients @out"),
+        Mistake(64, ["--sketch", "0"], "noise --input @x --output @out --sketch 0"),
+        Mistake(65, ["@x", "row ", "--strength"], "noise --input @x --output @out --strength 3.4e38"),
+        Mistake(65, ["@none", "no rows"], "loss --queries @x --targets @none --gradients @out"),
+        Mistake(65, ["@x", "--temperature"], "loss --queries @x --targets @t --temperature 1e-13 --gradients @out"),
         Mistake(64, ["--tile", "0"], "loss --queries @x --targets @t --tile 0 --gradients @out"),
     ]
 
@@ -142,6 +148,8 @@ struct Mistake: CustomTestStringConvertible, Sendable {
         ("noise --input @x --output @out --stregth 1", "--stregth"),
         ("noise --input @x --output @out --strength much", "--strength"),
         ("noise --input @x --output @out --deadline 0", "--deadline"),
+        ("noise --input @x --output @out --deadline 1e300", "--deadline"),
+        ("spectrum --input @x --deadline inf", "--deadline"),
         ("loss --queries @x --targets @t --loss hinge", "symmetric"),
         ("loss --queries @x --targets @t --precision half", "double"),
         ("loss --queries @x --targets @t --ranks many", "--ranks"),
@@ -175,7 +183,9 @@ struct Mistake: CustomTestStringConvertible, Sendable {
         #expect(outcome.messages.count == 1)
     }
 
-    @Test(arguments: [(Start.alone, "0"), (.mpi(2), "3")]) func wrongNumberOfRanks(_ start: Start, _ ranks: String)
+    @Test(arguments: [(Start.alone, "0"), (.alone, "1025"), (.mpi(2), "3")]) func wrongNumberOfRanks(
+        _ start: Start, _ ranks: String
+    )
         throws
     {
         let files = try Files()

@@ -17,7 +17,7 @@ import Testing
             "noise",
             [
                 "--input", "--output", "--strength", "--scaling", "--power", "--energy", "--center", "--seed", "--step",
-                "--gaussian", "--solver",
+                "--gaussian", "--solver", "--sketch",
                 "none, gaussian, uniform, linear, sublinear", "--ranks", "--deadline", "--json",
             ]
         ),
