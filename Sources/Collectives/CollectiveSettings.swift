@@ -37,11 +37,13 @@ public struct CollectiveSettings: Sendable {
             settings.deadline = deadline
         } else if let text = environment["FANOISE_DEADLINE"] {
             // A positive number may still be too small for a Duration.
-            guard let seconds = Double(text), seconds > 0, seconds <= longestDeadline,
-                Duration.seconds(seconds) > .zero
+            guard let seconds = Double(text), seconds > 0,
+                seconds > longestDeadline || Duration.seconds(seconds) > .zero
             else {
-                throw Failure(
-                    .configuration, "FANOISE_DEADLINE is '\(text)', not a positive number of seconds up to 1e9")
+                throw Failure(.configuration, "FANOISE_DEADLINE is '\(text)', not a positive number of seconds")
+            }
+            guard seconds <= longestDeadline else {
+                throw Failure(.configuration, "FANOISE_DEADLINE is '\(text)', more than 1e9 seconds")
             }
             settings.deadline = .seconds(seconds)
         }

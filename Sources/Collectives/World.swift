@@ -62,10 +62,10 @@ public enum World {
                 try body(SoloWorld())
                 return 0
             }
-            guard (1...mostThreads).contains(ranks) else {
+            guard ranks > 1 else { throw Failure(.usage, "a world of \(ranks) ranks: --ranks must be at least 1") }
+            guard ranks <= mostThreads else {
                 throw Failure(
-                    .usage,
-                    "a world of \(ranks) ranks: without mpirun, --ranks must be at least 1 and at most \(mostThreads)")
+                    .usage, "a world of \(ranks) ranks: without mpirun, --ranks must be at most \(mostThreads)")
             }
             let host = hostName
             let outcome = ThreadWorld.outcome(
