@@ -112,7 +112,7 @@ private struct NoiseJob: Sendable {
                 ?? Spectrum.measure(
                     values_BN, rows: array.range.count, columns: n, firstRow: array.range.lowerBound,
                     globalRows: array.globalRows,
-                    center: options.center, solver: options.solver, communicator: communicator)
+                    center: options.center, solver: options.solver, sketch: options.sketch, communicator: communicator)
             try requireFinite(noisy_BN, of: array, communicator)
             let result_BN = renormalize ? ShardedArray.unitRows(noisy_BN, columns: n) : noisy_BN
             try array.write(result_BN, to: output, communicator: communicator)

@@ -18,6 +18,7 @@ struct SpectrumCommand: ParsableCommand {
     @Option(help: "Whether rows are divided by their length first.") var features: Features = .raw
     @Flag(help: "Take the spectrum of the rows minus their mean.") var center = false
     @Option(help: "How the spectrum is found.") var solver: NoiseOptions.Solver = .auto
+    @Option(parsing: .unconditional, help: "Directions that the randomized solver resolves.") var sketch = 256
     @OptionGroup var world: WorldOptions
     @Flag(help: "Print one JSON object on standard output.") var json = false
 
@@ -25,7 +26,9 @@ struct SpectrumCommand: ParsableCommand {
         guard strength.isFinite, strength >= 0 else {
             throw Failure(.usage, "--strength is \(strength); it must be a finite number, 0 or more")
         }
+        guard sketch >= 1 else { throw Failure(.usage, "--sketch is \(sketch); it must be 1 or more") }
         let (path, strength, features, center, solver, json) = (input, strength, features, center, solver, json)
+        let directions = min(sketch, Int(Int32.max))
         try world.run { communicator in
             let array = try ShardedArray(path: path, communicator: communicator)
             let values_BN =
@@ -34,7 +37,8 @@ struct SpectrumCommand: ParsableCommand {
             do {
                 spectrum = try Spectrum.measure(
                     values_BN, rows: array.range.count, columns: array.columns, firstRow: array.range.lowerBound,
-                    globalRows: array.globalRows, center: center, solver: solver, communicator: communicator)
+                    globalRows: array.globalRows, center: center, solver: solver, sketch: directions,
+                    communicator: communicator)
             } catch let failure as Failure where failure.kind == .data {
                 throw Failure(.data, "\(path): \(failure.message)")
             }

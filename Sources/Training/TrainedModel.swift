@@ -137,7 +137,12 @@ public struct TrainedModel {
         case .picture(let path): source = InlineSource([(.picture(path: path), path)], kind: .picture)
         }
         let encoder = side == .query ? embedder.model.query : embedder.model.target
-        let embedding = embedder.embeddings(try set(source, side: side).queries([0]).encoderInput, encoder)
+        if let element = firstNonFinite(index.values) {
+            throw Failure(
+                .data,
+                "\(name): row \(element / max(columns, 1)) has an element that is not finite; embed the rows again")
+        }
+        let embedding = try embedder.embeddings(try set(source, side: side).queries([0]).encoderInput, encoder)
         let rows = index.shape[0]
         let scores = Floats(count: rows)
         gemm(

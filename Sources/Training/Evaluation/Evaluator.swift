@@ -8,6 +8,7 @@ import Buffers
 import Collectives
 import Datasets
 import Encoders
+import Failures
 import Kernels
 
 /// What a model can do on one held-out set.
@@ -57,11 +58,19 @@ struct Embedder {
     let normalizes: Bool
 
     /// Embeddings of one side's rows, [B, E]. Local.
-    func embeddings(_ input: EncoderInput, _ encoder: any Encoder) -> Floats {
+    /// - Throws: `Failure(.data)` when one is not finite.
+    func embeddings(_ input: EncoderInput, _ encoder: any Encoder) throws -> Floats {
         guard input.rows > 0 else { return Floats(count: 0) }
         let tape = Tape(.inference)
         let representations = encoder(input, model.parameters, on: tape)
-        return normalizes ? tape.normalizeRows(representations).values : representations.values
+        let embeddings = normalizes ? tape.normalizeRows(representations).values : representations.values
+        guard allFinite(embeddings) else {
+            throw Failure(
+                .data,
+                "the model's embeddings are not finite: its weights have diverged or are damaged; use an earlier checkpoint"
+            )
+        }
+        return embeddings
     }
 }
 
@@ -125,12 +134,12 @@ extension Embedder {
     /// - Parameter prepare: gives the side of some rows.
     func embeddings(
         _ rows: [Int], chunk: Int, _ encoder: any Encoder, _ prepare: (ArraySlice<Int>) throws -> SideBatch
-    ) rethrows -> Floats {
+    ) throws -> Floats {
         let columns = model.columns
         let result = Floats(count: rows.count * columns)
         var first = 0
         for part in chunks(of: rows, size: chunk) {
-            let embeddings = embeddings(try prepare(part).encoderInput, encoder)
+            let embeddings = try embeddings(try prepare(part).encoderInput, encoder)
             result[first..<first + embeddings.count].copy(from: embeddings)
             first += embeddings.count
         }
