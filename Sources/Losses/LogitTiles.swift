@@ -52,7 +52,7 @@ struct LogitTiles<Element: LogitArithmetic> {
         let (rows, columns) = (batch.localRows, batch.columns)
         rowBlock = max(1, min(rows, Self.tileRows))
         columnTile = max(1, min(tile ?? Self.tileColumns, columns))
-        let held = tile.map { $0 * rows } ?? Self.heldByDefault
+        let held = tile.map { min($0, columns) * rows } ?? Self.heldByDefault
         let stripRows = min(rows, columns == 0 ? rows : held / columns)
         keepsStrips =
             switch lifetime {

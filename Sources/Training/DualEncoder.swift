@@ -2,6 +2,7 @@
 
 public import Autograd
 public import Encoders
+import Failures
 import RealModule
 
 /// A query encoder, a target encoder, a temperature and (sigmoid loss) a bias.
@@ -26,12 +27,20 @@ public final class DualEncoder {
         query: (inout ParameterPlan, String) -> any Encoder, target: (inout ParameterPlan, String) -> any Encoder,
         temperature: Float,
         bias: Float, seed: UInt64
-    ) {
+    ) throws {
         var plan = ParameterPlan()
         self.query = query(&plan, "query")
         self.target = target(&plan, "target")
         logTemperature = plan.declare("loss.log_temperature", [1], .constant(Float.log(temperature)))
         self.bias = plan.declare("loss.bias", [1], .constant(bias))
+        // Values, gradients and two moments, four bytes each.
+        let (needed, memory) = (16 * plan.layout.count, Machine.current().memoryBytes)
+        guard needed <= memory else {
+            throw Failure(
+                .configuration,
+                "a model of \(plan.layout.parameterCount) parameters needs \(needed) bytes to train, this machine has \(memory): lower "
+                    + "model.*.width, depth, vocabulary or context")
+        }
         parameters = Parameters(plan, seed: seed)
         precondition(
             self.query.outputColumns == self.target.outputColumns,

@@ -8,9 +8,11 @@ import Layers
 extension DualEncoder {
     /// The model that a configuration describes, with initial weights.
     /// - Parameter vocabularies: the number of tokens of each side's tokenizer; nil for pictures.
-    public convenience init(_ configuration: RunConfig, queryVocabulary: Int? = nil, targetVocabulary: Int? = nil) {
+    public convenience init(_ configuration: RunConfig, queryVocabulary: Int? = nil, targetVocabulary: Int? = nil)
+        throws
+    {
         let model = configuration.model
-        self.init(
+        try self.init(
             query: { model.query.build(&$0, $1, embedding: model.embedding, vocabulary: queryVocabulary) },
             target: { model.target.build(&$0, $1, embedding: model.embedding, vocabulary: targetVocabulary) },
             temperature: Float(configuration.loss.temperature.initial), bias: Float(configuration.loss.bias.initial),

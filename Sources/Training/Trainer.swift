@@ -87,7 +87,7 @@ public final class Trainer {
             try point.checkpoint.map { checkpoint in try Tokenizers(configuration) { try checkpoint.extraFile($0) } }
                 ?? Tokenizers(trainedOn: source, configuration)
         }
-        model = DualEncoder(
+        model = try DualEncoder(
             configuration, queryVocabulary: tokenizers[.query]?.vocabularySize,
             targetVocabulary: tokenizers[.target]?.vocabularySize)
         let optimizer = ShardedOptimizer(

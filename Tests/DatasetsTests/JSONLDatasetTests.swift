@@ -135,6 +135,6 @@ import Testing
     @Test func missingFilesSaySo() {
         #expect(
             failureMessage(.inputMissing) { _ = try JSONLDataset(path: "/no/rows.jsonl") }
-                == "cannot read the data file /no/rows.jsonl")
+                == "the data file /no/rows.jsonl cannot be read; it must be an existing file, one JSON object a line")
     }
 }

@@ -59,9 +59,9 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
             "noise.schedule.kind: found sometimes, expected one of: constant, warmup, decay"),
         ConfigMistake("seed: -1", "seed: found -1, expected unsigned integer"),
         ConfigMistake("seed: 1.5", "found 1.5, expected unsigned integer"),
-        ConfigMistake("threads: many", "found many, expected integer ≥ 1, or auto"),
+        ConfigMistake("threads: many", "found many, expected integer from 1 to 1024, or auto"),
         ConfigMistake("epochs: 3", "a.yaml:4: epochs: steps and epochs exclude each other"),
-        ConfigMistake("batch: {global: 0}", "batch.global: found 0, expected integer ≥ 1"),
+        ConfigMistake("batch: {global: 0}", "batch.global: found 0, expected integer from 1 to 1073741824"),
         ConfigMistake("batch: {cache_chunk: 0}", "batch.cache_chunk: found 0, expected integer ≥ 1, or null"),
         ConfigMistake(
             "model: {query: {width: 130}}", "a.yaml:4: model.query.width: width 130 is not divisible by heads 4"),

@@ -159,7 +159,7 @@ final class Stepper {
             last: configuration.batch.last,
             distinctIDs: configuration.data.distinctIDs)
         let tokenizers = try Tokenizers(trainedOn: source, configuration)
-        model = DualEncoder(
+        model = try DualEncoder(
             configuration, queryVocabulary: tokenizers[.query]?.vocabularySize,
             targetVocabulary: tokenizers[.target]?.vocabularySize)
         optimizer = ShardedOptimizer(

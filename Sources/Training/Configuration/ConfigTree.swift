@@ -86,20 +86,34 @@ struct ConfigTree: Sendable {
         self.place = place
     }
 
+    /// Values that a document may have when its aliases are resolved: far more than any real one.
+    private static let maximumValues = 100_000
+
     private init(_ node: Node, place: (Int) -> ConfigPlace) throws {
+        var left = Self.maximumValues
+        try self.init(node, left: &left, place: place)
+    }
+
+    private init(_ node: Node, left: inout Int, place: (Int) -> ConfigPlace) throws {
         self.place = place(node.mark?.line ?? 1)
+        left -= 1
+        guard left > 0 else {
+            throw Failure(
+                .configuration,
+                "\(self.place): the document has more than \(Self.maximumValues) values; write fewer aliases")
+        }
         switch node {
         case .scalar(let scalar):
             content = .scalar(scalar.string, plain: scalar.style == .plain || scalar.style == .any)
         case .sequence(let sequence):
-            content = .sequence(try sequence.map { try ConfigTree($0, place: place) })
+            content = .sequence(try sequence.map { try ConfigTree($0, left: &left, place: place) })
         case .mapping(let mapping):
             let entries = try mapping.map { key, value in
                 let keyPlace = place(key.mark?.line ?? 1)
                 guard let name = key.scalar?.string else {
                     throw Failure(.configuration, "\(keyPlace): a key must be plain text")
                 }
-                return Entry(key: name, place: keyPlace, value: try ConfigTree(value, place: place))
+                return Entry(key: name, place: keyPlace, value: try ConfigTree(value, left: &left, place: place))
             }
             // A key may be repeated in another form (a and "a"), which the parser takes for two.
             var seen: Set<String> = []

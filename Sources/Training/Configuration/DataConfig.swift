@@ -114,7 +114,7 @@ extension RunConfig.Data: ConfigSection {
             "cache", &cache, allowed: .atLeast(ByteCount(bytes: 0)), effect: .bookkeeping,
             "Memory of one rank for decoded pictures.")
         keys.value(
-            "prefetch", &prefetch, allowed: .atLeast(0), effect: .bookkeeping,
+            "prefetch", &prefetch, allowed: .within(0...64), effect: .bookkeeping,
             "Batches prepared ahead; 0 prepares them in the step.")
         keys.value("distinct_ids", &distinctIDs, "Whether rows with equal ids are kept out of one batch.")
     }
@@ -122,7 +122,7 @@ extension RunConfig.Data: ConfigSection {
 
 extension RunConfig.Batch: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        keys.value("global", &global, allowed: .atLeast(1), "Rows of all ranks together in one update.")
+        keys.value("global", &global, allowed: .within(1...1_073_741_824), "Rows of all ranks together in one update.")
         keys.value(
             "cache_chunk", &cacheChunk, allowed: .optional(.atLeast(1)), effect: .bookkeeping,
             "Rows that a rank encodes at a time (gradient caching): less memory, one more forward pass. null encodes all at once."

@@ -104,7 +104,8 @@ extension RunConfig.Model: ConfigSection {
             "query", &query, "The encoder of queries: kind vit (keys as here) or text (keys as under model.target).")
         keys.section(
             "target", &target, "The encoder of targets: kind text (keys as here) or vit (keys as under model.query).")
-        keys.value("embedding", &embedding, allowed: .atLeast(1), "Width of the embeddings that the loss compares.")
+        keys.value(
+            "embedding", &embedding, allowed: .within(1...65536), "Width of the embeddings that the loss compares.")
     }
 }
 
@@ -135,8 +136,8 @@ extension RunConfig.Encoder: ConfigSection {
 
 extension RunConfig.VisionTransformer: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        keys.value("image_size", &imageSize, allowed: .atLeast(1), "Pixels of one side of the square picture.")
-        keys.value("patch", &patch, allowed: .atLeast(1), "Pixels of one side of a square patch.")
+        keys.value("image_size", &imageSize, allowed: .within(1...4096), "Pixels of one side of the square picture.")
+        keys.value("patch", &patch, allowed: .within(1...4096), "Pixels of one side of a square patch.")
         keys.require(
             imageSize % patch == 0, at: "image_size", "image_size \(imageSize) is not divisible by patch \(patch)")
         blocks.visitSize(&keys)
@@ -149,9 +150,10 @@ extension RunConfig.VisionTransformer: ConfigSection {
 extension RunConfig.TextTransformer: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value(
-            "vocabulary", &vocabulary, allowed: .atLeast(258),
+            "vocabulary", &vocabulary, allowed: .within(258...16_777_216),
             "Tokens of the trained tokenizer at most: 256 bytes, two marks, and merges.")
-        keys.value("context", &context, allowed: .atLeast(3), "Tokens of the longest text; the rest is cut off.")
+        keys.value(
+            "context", &context, allowed: .within(3...1_048_576), "Tokens of the longest text; the rest is cut off.")
         blocks.visitSize(&keys)
         keys.value("pooling", &pooling, "How tokens become one representation.")
         keys.value("causal", &causal, "Whether a token attends only to itself and those before it.")
@@ -161,12 +163,13 @@ extension RunConfig.TextTransformer: ConfigSection {
 
 extension RunConfig.Blocks {
     fileprivate mutating func visitSize<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        keys.value("width", &width, allowed: .atLeast(1), "Width of the token representations.")
-        keys.value("depth", &depth, allowed: .atLeast(1), "Number of blocks.")
-        keys.value("heads", &heads, allowed: .atLeast(1), "Attention heads; they divide the width.")
+        keys.value("width", &width, allowed: .within(1...65536), "Width of the token representations.")
+        keys.value("depth", &depth, allowed: .within(1...1024), "Number of blocks.")
+        keys.value("heads", &heads, allowed: .within(1...65536), "Attention heads; they divide the width.")
         keys.require(width % heads == 0, at: "width", "width \(width) is not divisible by heads \(heads)")
         keys.value(
-            "mlp_ratio", &mlpRatio, allowed: .atLeast(1), "Hidden width of a block's MLP as a multiple of the width.")
+            "mlp_ratio", &mlpRatio, allowed: .within(1...64),
+            "Hidden width of a block's MLP as a multiple of the width.")
     }
 
     fileprivate mutating func visitDetails<Visitor: ConfigVisitor>(_ keys: inout Visitor) {

@@ -85,8 +85,14 @@ extension RunConfig.Noise: ConfigSection {
         keys.value(
             "scope", &scope,
             "global: the spectrum of the whole batch; rank: of each rank's rows alone (for experiments).")
-        keys.value("solver", &solver, "How the spectrum is computed; auto takes the cheaper exact one.")
+        keys.value(
+            "solver", &solver,
+            "How the spectrum is computed; auto takes gram up to 4096 directions and randomized above.")
         keys.value("refresh", &refresh, allowed: .atLeast(1), "Steps between two computations of the spectrum.")
+        keys.require(
+            position == .output || spectrum == .separate, at: "spectrum",
+            "spectrum joint is of both towers' representations; with position input each tower's tokens have their own")
+        keys.require(refresh == 1 || scope == .global, at: "refresh", "refresh \(refresh) needs scope global")
         keys.section("schedule", &schedule, "The strength's course over training; a word alone is its kind.")
     }
 }

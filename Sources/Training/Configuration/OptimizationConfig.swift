@@ -108,7 +108,7 @@ extension RunConfig.Loss: ConfigSection {
             "bias", &bias, onlyWhen: .when(kind == .sigmoid, "loss.kind is sigmoid"),
             "The bias of the sigmoid loss; only with kind sigmoid.")
         keys.value(
-            "tile", &tile, allowed: .automatic(.atLeast(1)), effect: .bookkeeping,
+            "tile", &tile, allowed: .automatic(.within(1...1_073_741_824)), effect: .bookkeeping,
             "Columns of the logits computed at a time: memory is local batch × tile.")
     }
 }

@@ -61,7 +61,8 @@ extension RunConfig.Evaluate: ConfigSection {
             "every", &every, allowed: .optional(.atLeast(1)), effect: .bookkeeping,
             "Steps between evaluations; null: at the end only.")
         keys.value("sets", &sets, effect: .bookkeeping, "Held-out data files by name.")
-        keys.value("chunk", &chunk, allowed: .atLeast(1), effect: .bookkeeping, "Rows encoded at a time.")
+        keys.value(
+            "chunk", &chunk, allowed: .within(1...1_073_741_824), effect: .bookkeeping, "Rows encoded at a time.")
     }
 }
 

@@ -87,10 +87,10 @@ extension RunConfig: ConfigSection {
         keys.value("output", &output, effect: .bookkeeping, "Folder that holds the folders of runs.")
         keys.value("seed", &seed, "Key of all randomness: weights, order, augmentation, dropout, noise.")
         keys.value(
-            "steps", &steps, allowed: .optional(.atLeast(1)), effect: durationEffect,
+            "steps", &steps, allowed: .optional(.within(1...1_000_000_000_000)), effect: durationEffect,
             "Updates to make. Exactly one of steps and epochs is given.")
         keys.value(
-            "epochs", &epochs, allowed: .optional(.atLeast(1)), effect: durationEffect,
+            "epochs", &epochs, allowed: .optional(.within(1...1_000_000_000)), effect: durationEffect,
             "Passes over the training data to make, instead of steps.")
         keys.require(
             steps == nil || epochs == nil, at: "epochs", "steps and epochs exclude each other; set one of them to null")
@@ -98,7 +98,7 @@ extension RunConfig: ConfigSection {
             steps != nil || epochs != nil, at: "steps",
             "neither steps nor epochs is given; one of them says how long to train")
         keys.value(
-            "threads", &threads, allowed: .automatic(.atLeast(1)), effect: .bookkeeping,
+            "threads", &threads, allowed: .automatic(.within(1...1024)), effect: .bookkeeping,
             "Threads of one rank; auto divides the machine's cores among its ranks.")
         keys.section("model", &model, "The two encoders. Query and target are the two sides of a pair.")
         keys.section("data", &data, "Training data and its preparation.")
