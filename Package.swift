@@ -43,26 +43,26 @@ let package = Package(
 
         // The library, bottom up: dependencies point down only.
         .target(name: "Failures", swiftSettings: strict),
-        .target(name: "Buffers", dependencies: ["Failures"], swiftSettings: numeric),
+        .target(name: "Buffers", swiftSettings: numeric),
         .target(name: "Randomness", dependencies: ["Buffers"], swiftSettings: numeric),
         .target(name: "ArrayFiles", dependencies: ["Buffers", "Failures"], swiftSettings: numeric),
         .target(
             name: "Kernels",
-            dependencies: ["Buffers", "COpenBLAS", "CVectorMath", "Failures", "Randomness", realModule],
+            dependencies: ["Buffers", "COpenBLAS", "CVectorMath", "Failures", "Randomness"],
             swiftSettings: numeric),
         .target(name: "Collectives", dependencies: ["Buffers", "CMPI", "Failures"], swiftSettings: numeric),
         .target(name: "Autograd", dependencies: ["Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
         .target(
-            name: "Layers", dependencies: ["Autograd", "Buffers", "Kernels", "Randomness"], swiftSettings: numeric),
+            name: "Layers", dependencies: ["Autograd", "Kernels"], swiftSettings: numeric),
         .target(
-            name: "Encoders", dependencies: ["Autograd", "Buffers", "Kernels", "Layers", "Randomness"],
+            name: "Encoders", dependencies: ["Autograd", "Buffers", "Kernels", "Layers"],
             swiftSettings: numeric),
         .target(
             name: "FANoise", dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Randomness"],
             swiftSettings: numeric),
         .target(
             name: "Losses", dependencies: ["Buffers", "Collectives", "Failures", "Kernels"], swiftSettings: numeric),
-        .target(name: "Optimizers", dependencies: ["Buffers", "Failures", "Kernels"], swiftSettings: numeric),
+        .target(name: "Optimizers", dependencies: ["Buffers", "Kernels"], swiftSettings: numeric),
         .target(
             name: "Pictures", dependencies: ["CFreeType", "CHarfBuzz", "CPNG", "Failures"], swiftSettings: numeric),
         .target(
@@ -75,15 +75,15 @@ let package = Package(
             dependencies: [
                 "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise",
                 "Failures", "Kernels",
-                "Layers", "Losses", "Optimizers", "Pictures", "Randomness", logging, realModule, yams,
+                "Layers", "Losses", "Optimizers", "Pictures", logging, realModule, yams,
             ],
             swiftSettings: numeric),
         .executableTarget(
             name: "FanoiseTool",
             dependencies: [
-                "ArrayFiles", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise", "Failures",
+                "ArrayFiles", "Buffers", "Collectives", "Datasets", "FANoise", "Failures",
                 "Kernels", "Losses",
-                "Pictures", "Randomness", "Training", argumentParser, logging,
+                "Training", argumentParser,
             ],
             swiftSettings: strict),
 
@@ -113,15 +113,15 @@ let package = Package(
             swiftSettings: numeric),
         .testTarget(
             name: "EncodersTests",
-            dependencies: ["Autograd", "Buffers", "Encoders", "Kernels", "Layers", "Randomness"], exclude: ["Golden"],
+            dependencies: ["Autograd", "Buffers", "Encoders", "Kernels", "Layers"], exclude: ["Golden"],
             swiftSettings: numeric),
         .testTarget(
             name: "FANoiseTests",
-            dependencies: ["Buffers", "Collectives", "FANoise", "Failures", "Kernels", "Oracles", "Randomness"],
+            dependencies: ["Buffers", "Collectives", "FANoise", "Failures", "Oracles", "Randomness"],
             exclude: ["Golden"], swiftSettings: numeric),
         .testTarget(
             name: "LossesTests",
-            dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Losses", "Oracles", "Randomness"],
+            dependencies: ["Buffers", "Collectives", "Failures", "Losses", "Oracles", "Randomness"],
             exclude: ["Golden/make_golden.py"], swiftSettings: numeric),
         .testTarget(name: "OptimizersTests", dependencies: ["Buffers", "Optimizers"], swiftSettings: numeric),
         .testTarget(name: "PicturesTests", dependencies: ["Failures", "Pictures"], swiftSettings: strict),
@@ -134,9 +134,9 @@ let package = Package(
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise",
+                "Autograd", "Buffers", "Collectives", "Datasets",
                 "Failures", "Kernels",
-                "Losses", "Optimizers", "Pictures", "Training",
+                "Pictures", "Training",
             ],
             swiftSettings: numeric),
         // Starts the built program, alone and under mpirun, as a user would.

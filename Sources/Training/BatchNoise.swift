@@ -93,6 +93,7 @@ extension RunConfig.Noise {
     var shaping: NoiseOptions {
         NoiseOptions(
             scaling: scaling, strength: Float(strength), power: power, energy: energy, center: center, solver: solver,
+            sketch: sketch,
             refresh: refresh,
             schedule: schedule.course, scope: scope, spectrum: spectrum)
     }

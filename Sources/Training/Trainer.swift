@@ -87,9 +87,11 @@ public final class Trainer {
             try point.checkpoint.map { checkpoint in try Tokenizers(configuration) { try checkpoint.extraFile($0) } }
                 ?? Tokenizers(trainedOn: source, configuration)
         }
-        model = try DualEncoder(
-            configuration, queryVocabulary: tokenizers[.query]?.vocabularySize,
-            targetVocabulary: tokenizers[.target]?.vocabularySize)
+        model = try agreed(communicator) {
+            try DualEncoder(
+                configuration, queryVocabulary: tokenizers[.query]?.vocabularySize,
+                targetVocabulary: tokenizers[.target]?.vocabularySize)
+        }
         let optimizer = ShardedOptimizer(
             configuration.optimizer, steps: steps, model: model,
             bounds: [model.temperatureBound(configuration.loss.temperature)],

@@ -35,6 +35,8 @@ extension RunConfig {
         public var spectrum = NoiseOptions.Spectra.separate
         public var scope = NoiseOptions.Scope.global
         public var solver = NoiseOptions.Solver.auto
+        /// Directions that the randomized solver resolves.
+        public var sketch = 256
         /// Steps between two spectra.
         public var refresh = 1
         public var schedule = NoiseSchedule()
@@ -88,6 +90,7 @@ extension RunConfig.Noise: ConfigSection {
         keys.value(
             "solver", &solver,
             "How the spectrum is computed; auto takes gram up to 4096 directions and randomized above.")
+        keys.value("sketch", &sketch, allowed: .within(1...65536), "Directions that the randomized solver resolves.")
         keys.value("refresh", &refresh, allowed: .atLeast(1), "Steps between two computations of the spectrum.")
         keys.require(
             position == .output || spectrum == .separate, at: "spectrum",
