@@ -7,7 +7,8 @@ import Foundation
 
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Prepare data sets.", subcommands: [EmojiCommand.self, PixelsCommand.self])
+        commandName: "data", abstract: "Prepare data sets.",
+        subcommands: [EmojiCommand.self, PixelsCommand.self, ReverseDictionaryCommand.self])
 }
 
 /// `fanoise data emoji`.
@@ -110,6 +111,39 @@ struct PixelsCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Folder of the data set.", valueName: "dir")) var data: String
 
     func run() throws { tell(try pixelSentence(data)) }
+}
+
+/// `fanoise data reverse-dictionary`.
+struct ReverseDictionaryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reverse-dictionary",
+        abstract: "Build a text-text data set from WordNet, offline: definitions and the words they define.",
+        discussion: """
+            Needs Debian's wordnet-base. Rows of train.jsonl, validation.jsonl and test.jsonl have the fields definition, word and \
+            words. No word of a held-out synset occurs in training, in any of its meanings; synsets whose definition has one of \
+            their own words in it are left out. Equal inputs give equal bytes.
+            """)
+
+    @Option(help: ArgumentHelp("Folder to make.", valueName: "dir"))
+    var output: String
+    @Option(help: ArgumentHelp("Folder of WordNet's data files.", valueName: "dir"))
+    var wordnet = ReverseDictionary.Options().wordnet
+    @Option(help: "Expected share of the words that may be held out for validation.")
+    var validation = ReverseDictionary.Options().validation
+    @Option(help: "Expected share of the words that may be held out for testing.")
+    var test = ReverseDictionary.Options().test
+    @Flag(help: "Replace an existing reverse dictionary.")
+    var force = false
+    @Flag(help: "Print the manifest as one line of JSON on standard output.")
+    var json = false
+
+    func run() throws {
+        var options = ReverseDictionary.Options()
+        (options.wordnet, options.validation, options.test) = (wordnet, validation, test)
+        let manifest = try ReverseDictionary.build(options, output: output, force: force)
+        tell(manifest.summary)
+        if json { try printJSON(manifest) }
+    }
 }
 
 private func pixelSentence(_ directory: String) throws -> String {

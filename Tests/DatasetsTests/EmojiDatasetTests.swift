@@ -165,6 +165,6 @@ private func files(_ folder: String) throws -> [String: Data] {
     ("plain", #""plain""#), ("a\"b\\c", #""a\"b\\c""#), ("\n\u{1}", #""\u000a\u0001""#), ("😀é", "\"😀é\""), ("", #""""#),
 ])
 func jsonStringsAreEscaped(text: String, json: String) throws {
-    #expect(EmojiRowText.quoted(text) == json)
+    #expect(JSONText.quoted(text) == json)
     #expect(try JSONDecoder().decode([String].self, from: Data("[\(json)]".utf8)) == [text])
 }

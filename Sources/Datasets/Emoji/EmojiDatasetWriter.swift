@@ -1,38 +1,19 @@
-// Writing an emoji data set: rows, pictures, manifest, and the final name. Not here: what is in it (EmojiDataset.swift).
+// Writing an emoji data set: rows, pictures, manifest. Not here: what is in it (EmojiDataset.swift), the final name
+// (DatasetFolder.swift).
 
-import Failures
 import Foundation
 
-/// Writes into `OUTPUT.partial` and renames at the end.
+/// Writes what an `EmojiContent` holds.
 struct EmojiDatasetWriter {
-    private let output: String
-    private let partial: String
-    private let replaces: Bool
+    private let folder: DatasetFolder
 
     /// - Throws: `Failure(.cannotCreate)` if `output` exists and must not or cannot be replaced: before any work is done.
     init(output: String, force: Bool) throws {
-        let path = URL(fileURLWithPath: output).standardizedFileURL.path
-        self.output = path
-        partial = path + ".partial"
-        replaces = FileManager.default.fileExists(atPath: path)
-        guard replaces else { return }
-        guard force else { throw Failure(.cannotCreate, "\(output) exists; add --force to replace it") }
-        guard Self.isDataset(path) else {
-            throw Failure(
-                .cannotCreate, "\(output) exists and is not an emoji data set; it is left alone: choose another name")
-        }
-    }
-
-    private static func isDataset(_ path: String) -> Bool {
-        guard let data = FileManager.default.contents(atPath: path + "/manifest.json"),
-            let manifest = try? JSONDecoder().decode(EmojiManifest.self, from: data)
-        else { return false }
-        return manifest.format == EmojiManifest.currentFormat
+        folder = try DatasetFolder(output: output, format: EmojiManifest.currentFormat, force: force)
     }
 
     func write(_ content: EmojiContent) throws -> EmojiManifest {
-        try inputOutput("write to \(partial)") {
-            if FileManager.default.fileExists(atPath: partial) { try FileManager.default.removeItem(atPath: partial) }
+        try folder.write { partial in
             for drawing in content.options.drawings {
                 try FileManager.default.createDirectory(
                     atPath: "\(partial)/images/\(drawing.name)", withIntermediateDirectories: true)
@@ -42,30 +23,19 @@ struct EmojiDatasetWriter {
                 try picture.png.write(to: URL(fileURLWithPath: "\(partial)/\(content.imagePath(row))"))
             }
             var files: [String: EmojiManifest.File] = [:]
-            for set in EmojiSet.allCases { files["\(set.rawValue).jsonl"] = try writeRows(set, content) }
-            let manifest = EmojiManifest(content, files: files)
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            try (encoder.encode(manifest) + Data("\n".utf8)).write(to: URL(fileURLWithPath: partial + "/manifest.json"))
-            if replaces { try FileManager.default.removeItem(atPath: output) }
-            try FileManager.default.moveItem(atPath: partial, toPath: output)
-            return manifest
+            for set in EmojiSet.allCases {
+                files["\(set.rawValue).jsonl"] = try writeRows(set, content, in: partial)
+            }
+            return EmojiManifest(content, files: files)
         }
     }
 
-    private func writeRows(_ set: EmojiSet, _ content: EmojiContent) throws -> EmojiManifest.File {
+    private func writeRows(_ set: EmojiSet, _ content: EmojiContent, in partial: String) throws -> EmojiManifest.File {
         let rows = content.plan.rows.filter { $0.set == set }
         var text = ""
         for row in rows { EmojiRowText.append(row, content, to: &text) }
         try Data(text.utf8).write(to: URL(fileURLWithPath: "\(partial)/\(set.rawValue).jsonl"))
         return EmojiManifest.File(rows: rows.count, bytes: text.utf8.count, emojis: Set(rows.map(\.concept)).count)
-    }
-
-    /// Turns what the file system says into a sentence with an exit code.
-    private func inputOutput<Value>(_ action: String, _ body: () throws -> Value) throws -> Value {
-        do { return try body() } catch let failure as Failure { throw failure } catch {
-            throw Failure(.inputOutput, "cannot \(action): \(error.localizedDescription)")
-        }
     }
 }
 
@@ -92,23 +62,8 @@ enum EmojiRowText {
         text += "},\"group\":\(quoted(concept.group)),\"subgroup\":\(quoted(concept.subgroup))}\n"
     }
 
-    private static func list(_ values: [String]) -> String { "[" + values.map(quoted).joined(separator: ",") + "]" }
-
-    /// A JSON string: quotation mark, backslash and control characters escaped, everything else as it is.
-    static func quoted(_ value: String) -> String {
-        var result = "\""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\u{0}"..."\u{1F}":
-                let hex = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
-    }
+    private static func quoted(_ value: String) -> String { JSONText.quoted(value) }
+    private static func list(_ values: [String]) -> String { JSONText.list(values) }
 }
 
 extension EmojiManifest {
