@@ -66,7 +66,8 @@ let package = Package(
         .target(
             name: "Pictures", dependencies: ["CFreeType", "CHarfBuzz", "CPNG", "Failures"], swiftSettings: numeric),
         .target(
-            name: "Datasets", dependencies: ["Buffers", "Failures", "Pictures", "Randomness"], swiftSettings: numeric),
+            name: "Datasets", dependencies: ["ArrayFiles", "Buffers", "Failures", "Pictures", "Randomness"],
+            swiftSettings: numeric),
         .target(
             name: "Checkpoints", dependencies: ["ArrayFiles", "Buffers", "Collectives", "COpenSSL", "Failures"],
             swiftSettings: strict),
@@ -126,7 +127,8 @@ let package = Package(
         .testTarget(name: "OptimizersTests", dependencies: ["Buffers", "Optimizers"], swiftSettings: numeric),
         .testTarget(name: "PicturesTests", dependencies: ["Failures", "Pictures"], swiftSettings: strict),
         .testTarget(
-            name: "DatasetsTests", dependencies: ["Buffers", "Datasets", "Failures", "Pictures", "Randomness"],
+            name: "DatasetsTests",
+            dependencies: ["ArrayFiles", "Buffers", "Datasets", "Failures", "Pictures", "Randomness"],
             swiftSettings: strict),
         .testTarget(
             name: "CheckpointsTests",

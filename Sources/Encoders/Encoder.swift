@@ -1,4 +1,4 @@
-// What every encoder offers to training and evaluation. Not here: the encoders (VisionTransformer, TextTransformer).
+// What every encoder offers to training and evaluation. Not here: the encoders (VisionTransformer, TextTransformer, FeatureHead).
 
 public import Autograd
 public import Buffers
@@ -10,11 +10,13 @@ public enum EncoderInput: @unchecked Sendable {
     case pictures(Floats, count: Int)
     /// B texts packed one behind the other: text b is `ids[offsets[b] ..< offsets[b + 1]]`, never empty, ending in end-of-text.
     case text(ids: [Int32], offsets: [Int])
+    /// B rows of precomputed features, [B, D].
+    case features(Floats, count: Int)
 
     /// B.
     public var rows: Int {
         switch self {
-        case .pictures(_, let count): count
+        case .pictures(_, let count), .features(_, let count): count
         case .text(_, let offsets): offsets.count - 1
         }
     }
@@ -58,6 +60,9 @@ extension Encoder {
         case .pictures(let values, let count):
             let stride = count == 0 ? 0 : values.count / count
             return .pictures(values[range.lowerBound * stride..<range.upperBound * stride], count: range.count)
+        case .features(let values, let count):
+            let stride = count == 0 ? 0 : values.count / count
+            return .features(values[range.lowerBound * stride..<range.upperBound * stride], count: range.count)
         case .text(let ids, let offsets):
             let tokens = offsets[range.lowerBound]..<offsets[range.upperBound]
             return .text(

@@ -7,7 +7,7 @@ import Layers
 
 extension DualEncoder {
     /// The model that a configuration describes, with initial weights.
-    /// - Parameter vocabularies: the number of tokens of each side's tokenizer; nil for pictures.
+    /// - Parameter vocabularies: the number of tokens of each side's tokenizer; nil for others than text.
     public convenience init(_ configuration: RunConfig, queryVocabulary: Int? = nil, targetVocabulary: Int? = nil)
         throws
     {
@@ -37,6 +37,12 @@ extension RunConfig.Encoder {
                 TextTransformer.Configuration(
                     vocabulary: vocabulary ?? text.vocabulary, context: text.context, transformer: text.blocks.shape,
                     pooling: text.pooling.layer, causal: text.causal, embedding: embedding))
+        case .features(let head):
+            FeatureHead(
+                &plan, name,
+                FeatureHead.Configuration(
+                    inputs: head.inputs, hidden: head.hidden, activation: head.activation.kernel,
+                    inputNorm: head.inputNorm, dropout: Float(head.dropout), embedding: embedding))
         }
     }
 }

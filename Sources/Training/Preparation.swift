@@ -58,6 +58,8 @@ extension RunConfig {
             return .text(
                 TextPreparation(
                     tokenizer: tokenizer, contextLength: text.context, nameProbability: data.captions.nameProbability))
+        case .features(let head):
+            return .features(columns: head.inputs)
         }
     }
 }

@@ -173,6 +173,7 @@ public struct EmbeddableRows: Sendable {
         switch try source.row(row).query {
         case .text(let text, _): text
         case .picture(let path): path
+        case .features(let values): "\(values.count) features"
         }
     }
 }

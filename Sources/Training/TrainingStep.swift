@@ -133,8 +133,8 @@ extension TrainingStep {
     }
 
     private var numbersTokens: Bool {
-        noise.actsOnTokens || configuration.model.query.blocks.dropout > 0
-            || configuration.model.target.blocks.dropout > 0
+        noise.actsOnTokens || configuration.model.query.dropout > 0
+            || configuration.model.target.dropout > 0
     }
 
     /// The gradients of temperature and bias are the same on all ranks, and gradients are summed: one rank alone adds them.
@@ -195,6 +195,8 @@ extension SideBatch {
             .pictures(values, count: values.count / (3 * size * size))
         case .text(let ids, let offsets):
             .text(ids: ids, offsets: offsets)
+        case .features(let values, let columns):
+            .features(values, count: values.count / columns)
         }
     }
 }

@@ -10,12 +10,15 @@ public enum SideBatch: Sendable {
     case pictures(Floats, size: Int)
     /// B texts packed one behind the other: text b is `ids[offsets[b] ..< offsets[b + 1]]`, from start to end of text.
     case text(ids: [Int32], offsets: [Int])
+    /// B rows of precomputed features, [B, columns].
+    case features(Floats, columns: Int)
 
     /// B.
     public var rows: Int {
         switch self {
         case .pictures(let values, let size): values.count / (3 * size * size)
         case .text(_, let offsets): offsets.count - 1
+        case .features(let values, let columns): values.count / columns
         }
     }
 }

@@ -11,11 +11,14 @@ import Synchronization
 public enum SidePreparation: Sendable {
     case pictures(PicturePreparation)
     case text(TextPreparation)
+    /// Features are taken as they are: `columns` of them.
+    case features(columns: Int)
 
     var kind: ColumnKind {
         switch self {
         case .pictures: .picture
         case .text: .text
+        case .features: .features
         }
     }
 }
@@ -67,6 +70,7 @@ final class RowPreparer: Sendable {
     private enum Prepared {
         case pixels([UInt8])
         case tokens([Int32])
+        case features([Float])
     }
 
     /// - Throws: `Failure(.configuration)` if a column holds something else than its preparation expects.
@@ -164,11 +168,27 @@ final class RowPreparer: Sendable {
                         step: $0, row: globalRow)
                 } ?? name
             return .tokens(preparation.tokenizer.encode(caption, contextLength: preparation.contextLength))
+        case (.features(let columns), .features(let values)):
+            guard values.count == columns else {
+                throw Failure(
+                    .data, "\(row.place): the row has \(values.count) features, but the model takes \(columns)")
+            }
+            return .features(values)
         default: throw Failure(.internal, "\(row.place): the row holds something else than its column")
         }
     }
 
     private func assemble(_ rows: [Prepared], _ side: Side, step: Int?, firstRow: Int) -> SideBatch {
+        if case .features(let columns) = side.preparation {
+            let values = Floats(count: rows.count * columns)
+            for case (let offset, .features(let row)) in rows.enumerated() {
+                row.withUnsafeBufferPointer { row in
+                    guard let source = row.baseAddress else { return }
+                    (values.base + offset * columns).update(from: source, count: columns)
+                }
+            }
+            return .features(values, columns: columns)
+        }
         guard case .pictures(let preparation) = side.preparation else {
             var ids: [Int32] = []
             var offsets = [0]

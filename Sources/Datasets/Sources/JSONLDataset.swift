@@ -156,6 +156,9 @@ private struct RowReader {
             switch column.kind {
             case .picture: .picture(path: try picture(bytes, fields, column, place))
             case .text: try text(bytes, fields, column, place, alternatives: alternatives)
+            case .features:
+                throw Failure(
+                    .data, "\(place): JSONL holds no features; give a .npy or safetensors file, or a folder of them")
             }
         }
         let row = PairRow(query: try side(query), target: try side(target), place: place)

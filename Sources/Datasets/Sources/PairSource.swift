@@ -6,6 +6,8 @@ public enum PairSide: Sendable, Equatable {
     case picture(path: String)
     /// A caption, and others that may stand for it.
     case text(String, alternatives: [String])
+    /// What another model made of the side.
+    case features([Float])
 }
 
 /// Two sides that belong together.
@@ -23,7 +25,7 @@ public struct PairRow: Sendable, Equatable {
 }
 
 /// What a side holds.
-public enum ColumnKind: String, Sendable, CaseIterable { case picture, text }
+public enum ColumnKind: String, Sendable, CaseIterable { case picture, text, features }
 
 /// Where a side comes from: a field of a row, and what it holds.
 public struct Column: Sendable, Equatable {

@@ -88,13 +88,28 @@ extension RunConfig {
         return changed + removed.map { Difference(key: $0.key, old: $0.yaml, new: nil, effect: $0.effect) }
     }
 
-    /// The heads of sections with the keys directly under each; the top level first, with an empty head.
+    /// The heads of sections with the keys directly under each; the top level first, with an empty head; then the keys that only another
+    /// kind of encoder has.
     private static var documentedSections: [(head: ConfigRow?, keys: [ConfigRow])] {
         let rows = ConfigLister.rows(of: RunConfig(), includesInapplicable: true)
         let heads: [ConfigRow?] = [nil] + rows.filter { $0.yaml == nil }
+        let alternatives = [
+            ("model.query (kind: features)", Encoder.features(FeatureHead()), "A projection of precomputed features.")
+        ].map { title, encoder, meaning -> (head: ConfigRow?, keys: [ConfigRow]) in
+            let note = KeyNote(
+                name: title, required: false, effect: .trajectory, applicability: .always,
+                meaning: "\(meaning) model.target has the same keys.")
+            let head = ConfigRow(path: [title], yaml: nil, type: "mapping", note: note)
+            return (
+                head,
+                ConfigLister.rows(of: encoder).map {
+                    ConfigRow(path: ["model", "query"] + $0.path, yaml: $0.yaml, type: $0.type, note: $0.note)
+                }
+            )
+        }
         return heads.map { head in
             (head, rows.filter { $0.yaml != nil && $0.path.dropLast() == (head?.path ?? [])[...] })
-        }
+        } + alternatives
     }
 
     /// The text of `fanoise train --help-config`: every key with type, default and meaning.

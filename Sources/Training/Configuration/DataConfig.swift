@@ -68,7 +68,10 @@ extension RunConfig.SideSource: ConfigSection {
 
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value("column", &column, "Field of a row of the data file that holds this side.")
-        keys.value("kind", &kind, "picture: the field is the path of an image file; text: the field is the text.")
+        keys.value(
+            "kind", &kind,
+            "picture: the field is the path of an image file; text: the field is the text; features: the column is an array of features."
+        )
     }
 }
 

@@ -13,26 +13,36 @@ extension RunConfig {
     }
 
     /// What one side reads.
-    public enum EncoderKind: String, ConfigChoice, Sendable { case vit, text }
+    public enum EncoderKind: String, ConfigChoice, Sendable { case vit, text, features }
 
     /// The encoder of one side.
     public enum Encoder: Sendable, Equatable {
         case vit(VisionTransformer)
         case text(TextTransformer)
+        case features(FeatureHead)
 
         public var kind: EncoderKind {
             switch self {
             case .vit: .vit
             case .text: .text
+            case .features: .features
             }
         }
 
-        public var inputKind: ColumnKind { kind == .vit ? .picture : .text }
-
-        public var blocks: Blocks {
+        public var inputKind: ColumnKind {
             switch self {
-            case .vit(let vision): vision.blocks
-            case .text(let text): text.blocks
+            case .vit: .picture
+            case .text: .text
+            case .features: .features
+            }
+        }
+
+        /// Share of activations dropped in training.
+        public var dropout: Double {
+            switch self {
+            case .vit(let vision): vision.blocks.dropout
+            case .text(let text): text.blocks.dropout
+            case .features(let head): head.dropout
             }
         }
     }
@@ -81,6 +91,20 @@ extension RunConfig {
         public init() {}
     }
 
+    /// A projection of features that another model computed.
+    public struct FeatureHead: Sendable, Equatable {
+        /// Columns of the features; 0 until it is given.
+        public var inputs = 0
+        /// Width of the hidden layer; nil for a linear map.
+        public var hidden: Int?
+        public var activation = Activation.gelu
+        /// Whether each row of features is normalised first.
+        public var inputNorm = true
+        public var dropout = 0.0
+
+        public init() {}
+    }
+
     /// What all transformers have.
     public struct Blocks: Sendable, Equatable {
         public var width: Int
@@ -101,9 +125,13 @@ extension RunConfig {
 extension RunConfig.Model: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.section(
-            "query", &query, "The encoder of queries: kind vit (keys as here) or text (keys as under model.target).")
+            "query", &query,
+            "The encoder of queries: kind vit (keys as here), text (keys as under model.target) or features (keys below)."
+        )
         keys.section(
-            "target", &target, "The encoder of targets: kind text (keys as here) or vit (keys as under model.query).")
+            "target", &target,
+            "The encoder of targets: kind text (keys as here), vit (keys as under model.query) or features (keys below)."
+        )
         keys.value(
             "embedding", &embedding, allowed: .within(1...65536), "Width of the embeddings that the loss compares.")
     }
@@ -114,23 +142,42 @@ extension RunConfig.Encoder: ConfigSection {
 
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         var kind = kind
-        keys.value("kind", &kind, "vit: a vision transformer over patches; text: a transformer over tokens.")
-        switch (kind, self) {
-        case (.vit, .vit(var vision)):
+        keys.value(
+            "kind", &kind,
+            "vit: a vision transformer over patches; text: a transformer over tokens; features: a projection of precomputed features."
+        )
+        switch kind {
+        case .vit:
+            var vision = if case .vit(let own) = self { own } else { RunConfig.VisionTransformer() }
             vision.visit(&keys)
             self = .vit(vision)
-        case (.vit, .text):
-            var vision = RunConfig.VisionTransformer()
-            vision.visit(&keys)
-            self = .vit(vision)
-        case (.text, .text(var text)):
+        case .text:
+            var text = if case .text(let own) = self { own } else { RunConfig.TextTransformer() }
             text.visit(&keys)
             self = .text(text)
-        case (.text, .vit):
-            var text = RunConfig.TextTransformer()
-            text.visit(&keys)
-            self = .text(text)
+        case .features:
+            var head = if case .features(let own) = self { own } else { RunConfig.FeatureHead() }
+            head.visit(&keys)
+            self = .features(head)
         }
+    }
+}
+
+extension RunConfig.FeatureHead: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value(
+            "inputs", &inputs, allowed: .within(1...1_048_576), required: true, "Columns of the array of features.")
+        keys.value(
+            "hidden", &hidden, allowed: .optional(.within(1...1_048_576)),
+            "Width of a hidden layer between features and embedding; null for a linear projection.")
+        keys.value("activation", &activation, "The hidden layer's non-linearity.")
+        keys.value(
+            "input_norm", &inputNorm,
+            "Whether each row of features is normalised to mean 0 and deviation 1 first, with a learned gain and shift."
+        )
+        keys.value(
+            "dropout", &dropout, allowed: .within(0..<1),
+            "Share of the hidden layer, or of the features where there is none, dropped in training.")
     }
 }
 
