@@ -12,6 +12,7 @@ extension Tape {
         let (rows, inputs, outputs) = (x.values.count / weight.shape[1], weight.shape[1], weight.shape[0])
         precondition(x.columns == inputs, "linear layer \(weight.shape) applied to \(x.shape)")
         let shape = x.shape.dropLast() + [outputs]
+        linearOperations += 2 * Double(weight.values.count) * Double(rows)
         let y = Floats(count: rows * outputs)
         guard activation != .identity else {
             linearForward(
@@ -39,6 +40,8 @@ extension Tape {
 
     private func linearGradients(_ dy: Floats, _ x: Tensor, _ weight: Tensor, _ dbias: Floats?, rows: Int) {
         let dx = x.requiresGradient ? Floats(count: x.values.count) : nil
+        let products = (dx == nil ? 0.0 : 1) + (weight.requiresGradient ? 1 : 0)
+        linearOperations += products * 2 * Double(weight.values.count) * Double(rows)
         linearBackward(
             dy, x: x.values, weight: weight.values, rows: rows, inputs: weight.shape[1], outputs: weight.shape[0],
             dx: dx,
@@ -74,6 +77,7 @@ extension Tape {
             mean: mean,
             inverseDeviation: inverseDeviation)
         return record(y, shape: x.shape, inputs: [x, gain, shift]) { [self] dy in
+            // In place of a gradient that nobody wants: the kernel writes one in any case.
             let dx = Floats(count: dy.count)
             layerNormBackward(
                 dy, x: x.values, gain: gain.values, mean: mean, inverseDeviation: inverseDeviation, rows: rows,

@@ -42,20 +42,29 @@ public struct ParameterPlan: Sendable {
     }
 }
 
-/// Values and gradients of all parameters, each one flat buffer of one layout.
+/// Values of all parameters and gradients of the trainable ones, each one flat buffer.
+///
+/// The trainable parameters come first: they are one layout by themselves, which gradients, moments and the exchange between ranks
+/// share. Frozen ones lie behind them, in one piece that training never writes; they have values and nothing else.
 public final class Parameters {
+    /// All parameters in the order of their declaration.
     public let layout: ParameterLayout
+    /// The trainable ones alone; element k of it is element k of `layout`.
+    public let trainable: ParameterLayout
+    /// For each entry of `trainable`, its index in `layout`.
+    public let trainableIndices: [Int]
     /// `layout.count` elements, padding zero.
     public let values: Floats
-    /// `layout.count` elements; backward passes accumulate here, `zeroGradients` clears.
+    /// `trainable.count` elements; backward passes accumulate here, `zeroGradients` clears.
     public let gradients: Floats
     private let tensors: [Tensor]
 
     /// Allocates the flat buffers and fills them: element k of parameter p is a function of (seed, p, k) alone.
-    public init(_ plan: ParameterPlan, seed: UInt64) {
-        let layout = plan.layout
+    /// - Parameter frozen: indices in the plan's layout of parameters that get no gradient.
+    public init(_ plan: ParameterPlan, seed: UInt64, frozen: Set<Int> = []) {
+        let (layout, trainable) = plan.layout.movingBehind(frozen)
         let values = Floats(repeating: 0, count: layout.count)
-        let gradients = Floats(repeating: 0, count: layout.count)
+        let gradients = Floats(repeating: 0, count: trainable.count)
         for (index, (entry, initializer)) in zip(layout.entries, plan.initializers).enumerated() {
             let view = values[entry.range]
             switch initializer {
@@ -69,12 +78,19 @@ public final class Parameters {
             }
         }
         self.layout = layout
+        self.trainable = trainable
+        trainableIndices = layout.entries.indices.filter { !frozen.contains($0) }
         self.values = values
         self.gradients = gradients
         self.tensors = layout.entries.enumerated().map { index, entry in
-            Tensor(parameter: index, shape: entry.shape, values: values[entry.range], gradient: gradients[entry.range])
+            Tensor(
+                parameter: index, shape: entry.shape, values: values[entry.range],
+                gradient: frozen.contains(index) ? nil : gradients[entry.range])
         }
     }
+
+    /// The values of the trainable parameters: a view of `trainable.count` elements.
+    public var trainableValues: Floats { values[0..<trainable.count] }
 
     /// The tensor of a declared parameter.
     public subscript(reference: ParameterReference) -> Tensor { tensors[reference.index] }

@@ -36,6 +36,11 @@ public final class Tape {
 
     public let mode: Mode
     public let context: ForwardContext
+    /// Whether some operation used a trainable parameter, recorded or not: whether a backward pass has anything to do.
+    public private(set) var usesTrainableParameters = false
+    /// Floating-point operations of the linear layers' products so far, forward and backward: two per multiply-add. What is not
+    /// differentiated is not counted, for it is not computed.
+    public internal(set) var linearOperations = 0.0
     private var operations: [Operation] = []
     private var pendingUses: [Int: Int] = [:]
 
@@ -64,6 +69,7 @@ public final class Tape {
     public func record(_ values: Floats, shape: [Int], inputs: [Tensor?], backward: @escaping (Floats) -> Void)
         -> Tensor
     {
+        if inputs.contains(where: { $0?.parameterGradient != nil }) { usesTrainableParameters = true }
         let tracked = mode == .recording && inputs.contains { $0?.requiresGradient == true }
         let output = Tensor(values, shape: shape, requiresGradient: tracked)
         guard tracked else { return output }

@@ -34,6 +34,26 @@ public struct ParameterLayout: Sendable, Equatable {
         return entries.count - 1
     }
 
+    /// The same tensors in the same order, with those at `indices` behind all others in the flat buffer; and the layout of the others
+    /// alone, which is a prefix of it: element k of that is element k of this.
+    public func movingBehind(_ indices: Set<Int>) -> (whole: ParameterLayout, front: ParameterLayout) {
+        var front = ParameterLayout()
+        for (index, entry) in entries.enumerated() where !indices.contains(index) {
+            _ = front.add(entry.name, shape: entry.shape, decays: entry.decays)
+        }
+        var whole = self
+        var end = front.count
+        var position = 0
+        for (index, entry) in entries.enumerated() {
+            let isBehind = indices.contains(index)
+            let offset = isBehind ? end : front.entries[position].offset
+            whole.entries[index] = Entry(name: entry.name, shape: entry.shape, offset: offset, decays: entry.decays)
+            if isBehind { end = (whole.entries[index].range.upperBound + 15) / 16 * 16 } else { position += 1 }
+        }
+        whole.count = end
+        return (whole, front)
+    }
+
     /// The index of a named tensor.
     public func index(of name: String) -> Int? { indexByName[name] }
 

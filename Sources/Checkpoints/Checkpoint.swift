@@ -76,13 +76,8 @@ public struct Checkpoint: Sendable {
         precondition(
             buffer.count == layout.count, "a buffer of \(buffer.count) elements for a layout of \(layout.count)")
         try compare(layout)
-        var end = 0
-        for entry in layout.entries {
-            buffer[end..<entry.offset].fill(0)
-            buffer[entry.range].copy(from: try model.floats(entry.name))
-            end = entry.range.upperBound
-        }
-        buffer[end..<layout.count].fill(0)
+        buffer.fill(0)
+        for entry in layout.entries { buffer[entry.range].copy(from: try model.floats(entry.name)) }
     }
 
     /// Overwrites `buffer` with elements `ranges` of the flat buffer saved as `name`, one range after the other, from whatever shards

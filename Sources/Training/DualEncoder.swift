@@ -23,25 +23,36 @@ public final class DualEncoder {
     ///   - temperature: initial τ > 0.
     ///   - bias: initial b.
     ///   - seed: initial weights are a function of it.
+    ///   - freeze: patterns over the names of parameters that are not to be trained.
+    /// - Throws: `Failure(.configuration)` when memory does not suffice, a pattern means nothing, or nothing is left to train.
     public init(
         query: (inout ParameterPlan, String) -> any Encoder, target: (inout ParameterPlan, String) -> any Encoder,
         temperature: Float,
-        bias: Float, seed: UInt64
+        bias: Float, seed: UInt64, freeze: [NamePattern] = []
     ) throws {
         var plan = ParameterPlan()
         self.query = query(&plan, "query")
         self.target = target(&plan, "target")
         logTemperature = plan.declare("loss.log_temperature", [1], .constant(Float.log(temperature)))
         self.bias = plan.declare("loss.bias", [1], .constant(bias))
-        // Values, gradients and two moments, four bytes each.
-        let (needed, memory) = (16 * plan.layout.count, Machine.current().memoryBytes)
+        let frozen = try ParameterSelection(key: "model.freeze", patterns: freeze).indices(in: plan.layout)
+        let ofLoss: Set = [logTemperature.index, self.bias.index]
+        guard frozen.union(ofLoss).count < plan.layout.entries.count else {
+            throw Failure(
+                .configuration,
+                "model.freeze: every parameter of both encoders is frozen, nothing is left to train; take some out with "
+                    + "a pattern after '!', such as '!*.projection'")
+        }
+        // Values, and of what is trained also gradients and two moments, four bytes each.
+        let trainable = plan.layout.movingBehind(frozen).front.count
+        let (needed, memory) = (4 * plan.layout.count + 12 * trainable, Machine.current().memoryBytes)
         guard needed <= memory else {
             throw Failure(
                 .configuration,
                 "a model of \(plan.layout.parameterCount) parameters needs \(needed) bytes to train, this machine has \(memory): lower "
                     + "model.*.width, depth, vocabulary or context")
         }
-        parameters = Parameters(plan, seed: seed)
+        parameters = Parameters(plan, seed: seed, frozen: frozen)
         precondition(
             self.query.outputColumns == self.target.outputColumns,
             "embedding widths \(self.query.outputColumns) and \(self.target.outputColumns) differ")

@@ -14,26 +14,32 @@ import Optimizers
 final class GradientExchange {
     private let communicator: any Communicator
     private let shards: ParameterShards
+    /// Of the trainable parameters.
     private let layout: ParameterLayout
+    /// For each entry of `layout`, what the tape calls it.
+    private let indices: [Int]
     private let gradients: Floats
     private let parameters: Floats
-    private let bucketOfParameter: [Int]
+    /// By the tape's index; nil for frozen parameters.
+    private let bucketOfParameter: [Int?]
     /// Where sums arrive, one buffer a bucket; with one rank the gradient itself.
     private let arrivals: [Floats]
     /// Parameters of each bucket whose local gradient is not complete.
     private var incomplete: [Int] = []
     private var requests: [any CollectiveRequest] = []
-    /// The first parameter whose local gradient was not finite when its bucket left: later it is lost in the sum.
+    /// The first parameter, by the tape's index, whose local gradient was not finite when its bucket left: later it is lost in the sum.
     private(set) var nonFiniteParameter: Int?
 
     init(communicator: any Communicator, shards: ParameterShards, parameters: Parameters) {
         self.communicator = communicator
         self.shards = shards
-        layout = parameters.layout
+        (layout, indices) = (parameters.trainable, parameters.trainableIndices)
         gradients = parameters.gradients
-        self.parameters = parameters.values
-        var owners = Array(repeating: 0, count: shards.entries.reduce(0) { $0 + $1.count })
-        for (bucket, entries) in shards.entries.enumerated() { for entry in entries { owners[entry] = bucket } }
+        self.parameters = parameters.trainableValues
+        var owners = [Int?](repeating: nil, count: parameters.layout.entries.count)
+        for (bucket, entries) in shards.entries.enumerated() {
+            for entry in entries { owners[indices[entry]] = bucket }
+        }
         bucketOfParameter = owners
         arrivals = shards.buckets.indices.map { bucket in
             let piece = shards.piece(ofBucket: bucket, rank: communicator.rank)
@@ -48,9 +54,11 @@ final class GradientExchange {
         nonFiniteParameter = nil
     }
 
-    /// Tells that nothing will be added to a parameter's local gradient any more; sends every bucket that this completes.
+    /// Tells that nothing will be added to a parameter's local gradient any more; sends every bucket that this completes. Frozen
+    /// parameters have no gradient to wait for.
     func finished(parameter: Int) throws {
-        incomplete[bucketOfParameter[parameter]] -= 1
+        guard let bucket = bucketOfParameter[parameter] else { return }
+        incomplete[bucket] -= 1
         while requests.count < incomplete.count, incomplete[requests.count] <= 0 { try sendNext() }
         // MPI moves on only inside its own calls.
         _ = try requests.last?.test()
@@ -73,6 +81,7 @@ final class GradientExchange {
         let bucket = requests.count
         if nonFiniteParameter == nil, !allFinite(gradients[shards.buckets[bucket]]) {
             nonFiniteParameter = shards.entries[bucket].first { !allFinite(gradients[layout.entries[$0].range]) }
+                .map { indices[$0] }
         }
         requests.append(
             try communicator.start(

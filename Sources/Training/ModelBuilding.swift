@@ -16,7 +16,7 @@ extension DualEncoder {
             query: { model.query.build(&$0, $1, embedding: model.embedding, vocabulary: queryVocabulary) },
             target: { model.target.build(&$0, $1, embedding: model.embedding, vocabulary: targetVocabulary) },
             temperature: Float(configuration.loss.temperature.initial), bias: Float(configuration.loss.bias.initial),
-            seed: configuration.seed)
+            seed: configuration.seed, freeze: model.freeze.patterns)
     }
 }
 

@@ -22,11 +22,11 @@ public final class ShardedOptimizer {
         _ configuration: RunConfig.Optimizer, steps: Int, model: DualEncoder, bounds: [ParameterBound], rank: Int,
         worldSize: Int
     ) {
-        shards = ParameterShards(layout: model.parameters.layout, worldSize: worldSize)
+        shards = ParameterShards(layout: model.parameters.trainable, worldSize: worldSize)
         state = AdamW.State(ranges: shards.ranges(rank: rank))
-        parameters = model.parameters.values
+        parameters = model.parameters.trainableValues
         gradients = model.parameters.gradients
-        decay = WeightDecayMap(model.parameters.layout)
+        decay = WeightDecayMap(model.parameters.trainable)
         rule = AdamW(
             beta1: configuration.betas.first, beta2: configuration.betas.second, epsilon: configuration.epsilon,
             weightDecay: configuration.weightDecay)

@@ -23,6 +23,10 @@ struct TowerPass {
     let perturbedTokens: Floats?
 
     private var recorded: (tape: Tape, output: Tensor)?
+    /// Whether the forward pass met a parameter that is trained: else there is nothing to go back for.
+    private var isTrained = false
+    /// Operations of the linear layers' products: of the first forward pass, and of everything so far.
+    private var operations = (forward: 0.0, all: 0.0)
 
     init(
         encoder: any Encoder, input: EncoderInput, parameters: Parameters, context: ForwardContext, chunk: Int?,
@@ -44,11 +48,17 @@ struct TowerPass {
             guard input.rows > 0 else { return result }
             let tape = Tape(.recording, context: context)
             let output = encode(0..<input.rows, on: tape)
-            recorded = (tape, output)
+            operations = (tape.linearOperations, tape.linearOperations)
+            isTrained = tape.usesTrainableParameters
+            if isTrained { recorded = (tape, output) }
             return output.values
         }
         for rows in chunks(of: chunk) {
-            let output = encode(rows, on: Tape(.inference, context: context(for: rows)))
+            let tape = Tape(.inference, context: context(for: rows))
+            let output = encode(rows, on: tape)
+            isTrained = isTrained || tape.usesTrainableParameters
+            operations.forward += tape.linearOperations
+            operations.all = operations.forward
             result[rows.lowerBound * encoder.outputColumns..<rows.upperBound * encoder.outputColumns].copy(
                 from: output.values)
         }
@@ -61,9 +71,10 @@ struct TowerPass {
         if let (tape, output) = recorded {
             recorded = nil
             try tape.backward(from: [(output, drepresentations)], finished: finished)
+            operations.all = tape.linearOperations
             return
         }
-        guard let chunk else { return }
+        guard let chunk, isTrained else { return }
         for rows in chunks(of: chunk) {
             let tape = Tape(.recording, context: context(for: rows))
             let output = encode(rows, on: tape)
@@ -72,7 +83,13 @@ struct TowerPass {
             // Earlier chunks do not complete any gradient: the last one reports.
             let last = rows.upperBound == input.rows
             try tape.backward(from: [(output, gradient)]) { if last { try finished($0) } }
+            operations.all += tape.linearOperations
         }
+    }
+
+    /// Matrix-product operations of the passes made so far. Attention is taken to be differentiated where the products around it are.
+    var floatingPointOperations: Double {
+        operations.forward > 0 ? encoder.forwardFLOPs(of: input) * operations.all / operations.forward : 0
     }
 
     private func chunks(of size: Int) -> [Range<Int>] {

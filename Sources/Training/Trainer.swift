@@ -194,10 +194,11 @@ public final class Trainer {
     }
 
     private func sayOpening() {
-        let layout = model.parameters.layout
+        let (layout, trained) = (model.parameters.layout, model.parameters.trainable.parameterCount)
+        let training = trained == layout.parameterCount ? "" : " (\(trained) trained)"
         let concepts = Set(source.ids).count
         log.say(
-            "\(configuration.name): \(source.count) rows of \(concepts) concepts, \(layout.parameterCount) parameters, "
+            "\(configuration.name): \(source.count) rows of \(concepts) concepts, \(layout.parameterCount) parameters\(training), "
                 + "\(communicator.size) rank\(communicator.size == 1 ? "" : "s"), global batch \(configuration.batch.global), "
                 + "noise \(configuration.noise.scaling.rawValue)")
         if done > 0 { log.say("resumed after step \(done) of \(steps)") }

@@ -96,7 +96,7 @@ final class TrainingStep {
             step: step, loss: result.loss, precisionAt1: result.precisionAt1, temperature: Double(model.temperature),
             learningRate: optimizer.learningRate(step: step), gradientNorm: gradientNorm, queryNoise: noiseReports[0],
             targetNoise: noiseReports[1], seconds: clock.seconds, stopRequested: stop,
-            floatingPointOperations: operations(query.pass) + operations(target.pass))
+            floatingPointOperations: query.pass.floatingPointOperations + target.pass.floatingPointOperations)
     }
 }
 
@@ -172,10 +172,6 @@ extension TrainingStep {
         clock.add(-spectrum, to: .noise)
     }
 
-    /// Matrix-product operations on this rank: forward, twice that backward, and a forward more when caching.
-    private func operations(_ pass: TowerPass) -> Double {
-        (configuration.batch.cacheChunk == nil ? 3 : 4) * pass.encoder.forwardFLOPs(of: pass.input)
-    }
 }
 
 extension RunConfig.Loss {

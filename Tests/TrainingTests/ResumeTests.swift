@@ -28,6 +28,7 @@ import Testing
         [
             [], ["noise.refresh=3"], ["noise.refresh=3", "noise.position=input", "model.target.dropout=0.1"],
             ["optimizer.schedule={kind: cosine, warmup: 3}", "loss.kind=sigmoid", "batch.cache_chunk=2"],
+            ["model.freeze=['*.bias', query.blocks, loss]", "loss.kind=sigmoid"],
         ].map { Case(ranks: ranks, options: $0) }
     }
 

@@ -226,7 +226,7 @@ func gradient(
         prepare(stepper.model)
         for _ in 1..<step { _ = try stepper.next() }
         let report = try stepper.next()
-        return (parts: stepper.ownGradients, loss: report.loss, layout: stepper.model.parameters.layout)
+        return (parts: stepper.ownGradients, loss: report.loss, layout: stepper.model.parameters.trainable)
     }
     let first = parts[0]
     var values = [Float](repeating: .nan, count: first.layout.count)

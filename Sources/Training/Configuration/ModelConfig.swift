@@ -8,6 +8,8 @@ extension RunConfig {
         public var target = Encoder.text(TextTransformer())
         /// Width E of the embeddings that the loss compares.
         public var embedding = 128
+        /// Parameters that are not trained.
+        public var freeze = NamePatterns()
 
         public init() {}
     }
@@ -134,6 +136,9 @@ extension RunConfig.Model: ConfigSection {
         )
         keys.value(
             "embedding", &embedding, allowed: .within(1...65536), "Width of the embeddings that the loss compares.")
+        keys.value(
+            "freeze", &freeze,
+            "Parameters that are not trained, by name: `target`, `*.blocks.0`, `*.bias`; `!` takes out again.")
     }
 }
 
