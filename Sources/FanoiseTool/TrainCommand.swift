@@ -33,6 +33,7 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Print one JSON object on standard output at the end.") var json = false
     @Flag(help: "Draw a progress bar even under mpirun.") var bar = false
     @Flag(help: "Explain every key of the configuration, and do nothing else.") var helpConfig = false
+    @Flag(help: "Print the folder of the run, and do nothing else.") var showFolder = false
 
     func run() throws {
         if helpConfig { return try printLine(RunConfig.helpText) }
@@ -41,6 +42,7 @@ struct TrainCommand: ParsableCommand {
         }
         // Read once here, so that a mistake is one message from every launcher's point of view and no rank starts.
         let configuration = try RunConfig.load(config, options: overrides)
+        if showFolder { return try printLine(configuration.folder) }
         StopSignals.install()
         let (resume, allowed, json, style) = (
             Resume(resume), Set(allowedChanges), json, bar ? ProgressLine.Style.bar : nil

@@ -39,6 +39,7 @@ public final class Trainer {
     var stopRequested: () -> Bool = { StopSignals.request != 0 }
     /// Held by rank 0.
     private let lock: RunLock?
+    private let heartbeat: Heartbeat
     /// Steps that have been done.
     private var done: Int
     /// The last step whose evaluation is in the metrics.
@@ -61,6 +62,7 @@ public final class Trainer {
         self.configuration = configuration
         self.communicator = communicator
         folder = RunFolder(configuration.folder)
+        heartbeat = Heartbeat(ranks: communicator.size)
         try communicator.requireAgreement(
             on: configuration.yaml, what: "configuration",
             remedy: "give every rank the same file and the same --set options")
@@ -124,6 +126,10 @@ public final class Trainer {
             return lock
         }
         let steps = steps
+        if lock != nil {
+            if done < steps { folder.unmarkDone() }
+            heartbeat.write(to: folder.heartbeat, steps: steps)
+        }
         log = try agreed(communicator) {
             try RunLog(
                 folder: folder, every: configuration.log.every, resumedStep: done, steps: steps,
@@ -142,7 +148,9 @@ public final class Trainer {
         guard done < steps else {
             log.say("nothing to do: all \(steps) steps are done")
             defer { log.finish() }
-            return Summary(step: done, wasStopped: false, loss: nil, evaluation: try evaluate())
+            let evaluation = try evaluate()
+            try markDone()
+            return Summary(step: done, wasStopped: false, loss: nil, evaluation: evaluation)
         }
         let loader = try BatchLoader(
             source: source, sampler: sampler, preparation: configuration.preparation(tokenizers, augments: true),
@@ -156,7 +164,9 @@ public final class Trainer {
         log.resumeTiming()
         while true {
             let waited = loader.statistics.secondsWaited
+            heartbeat.beat(.data, step: done)
             let batch = try loader.next()
+            heartbeat.beat(.step, step: done)
             var report = try step(batch, step: done + 1, stopRequested: stopRequested())
             report.seconds[.data] += loader.statistics.secondsWaited - waited
             done += 1
@@ -168,6 +178,7 @@ public final class Trainer {
             let evaluates = !stops && (isLast || isDue(configuration.evaluate.every))
             let evaluation = evaluates ? try evaluate() : []
             if isLast || stops || isDue(configuration.checkpoint.every) { try save() }
+            if isLast { try markDone() }
             if isLast || stops {
                 log.finish()
                 return Summary(step: done, wasStopped: stops, loss: report.loss, evaluation: evaluation)
@@ -177,7 +188,12 @@ public final class Trainer {
 
     private func isDue(_ every: Int?) -> Bool { every.map { done % $0 == 0 } ?? false }
 
+    private func markDone() throws {
+        try agreed(communicator) { if lock != nil { try folder.markDone(step: done) } }
+    }
+
     private func save() throws {
+        heartbeat.beat(.checkpoint, step: done)
         try agreed(communicator) { try log.flush() }
         try checkpoints.save(step: done, evaluatedStep: evaluatedStep) { log.warn($0) }
         log.resumeTiming()
@@ -187,7 +203,10 @@ public final class Trainer {
     private func evaluate() throws -> [(name: String, report: EvaluationReport)] {
         let embedder = Embedder(model: model, normalizes: configuration.noise.normalizesEmbeddings)
         let evaluator = Evaluator(embedder: embedder, chunk: configuration.evaluate.chunk, communicator: communicator)
-        let reports = try evaluationSets.map { ($0.name, try evaluator.evaluate($0.set)) }
+        let reports = try evaluationSets.map { item in
+            heartbeat.beat(.evaluation, step: done)
+            return (item.name, try evaluator.evaluate(item.set))
+        }
         try log.evaluation(reports, step: done, records: evaluatedStep < done)
         evaluatedStep = done
         return reports
