@@ -65,8 +65,10 @@ let package = Package(
         .target(name: "Optimizers", dependencies: ["Buffers", "Kernels"], swiftSettings: numeric),
         .target(
             name: "Pictures", dependencies: ["CFreeType", "CHarfBuzz", "CPNG", "Failures"], swiftSettings: numeric),
+        .target(name: "Tokenizers", dependencies: ["Failures"], swiftSettings: numeric),
         .target(
-            name: "Datasets", dependencies: ["ArrayFiles", "Buffers", "Failures", "Pictures", "Randomness"],
+            name: "Datasets",
+            dependencies: ["ArrayFiles", "Buffers", "Failures", "Pictures", "Randomness", "Tokenizers"],
             swiftSettings: numeric),
         .target(
             name: "Checkpoints", dependencies: ["ArrayFiles", "Buffers", "Collectives", "COpenSSL", "Failures"],
@@ -76,7 +78,7 @@ let package = Package(
             dependencies: [
                 "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise",
                 "Failures", "Kernels",
-                "Layers", "Losses", "Optimizers", "Pictures", logging, realModule, yams,
+                "Layers", "Losses", "Optimizers", "Pictures", "Tokenizers", logging, realModule, yams,
             ],
             swiftSettings: numeric),
         .executableTarget(
@@ -127,8 +129,10 @@ let package = Package(
         .testTarget(name: "OptimizersTests", dependencies: ["Buffers", "Optimizers"], swiftSettings: numeric),
         .testTarget(name: "PicturesTests", dependencies: ["Failures", "Pictures"], swiftSettings: strict),
         .testTarget(
+            name: "TokenizersTests", dependencies: ["Failures", "Randomness", "Tokenizers"], swiftSettings: numeric),
+        .testTarget(
             name: "DatasetsTests",
-            dependencies: ["ArrayFiles", "Buffers", "Datasets", "Failures", "Pictures", "Randomness"],
+            dependencies: ["ArrayFiles", "Buffers", "Datasets", "Failures", "Pictures", "Randomness", "Tokenizers"],
             swiftSettings: strict),
         .testTarget(
             name: "CheckpointsTests",

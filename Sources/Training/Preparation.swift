@@ -3,6 +3,7 @@
 import Datasets
 import Failures
 import Foundation
+import Tokenizers
 
 /// The two sides of a pair.
 public enum Side: String, Sendable, CaseIterable {
@@ -35,13 +36,13 @@ extension RunConfig {
     }
 
     /// How both sides become numbers; `augments` for training.
-    func preparation(_ tokenizers: Tokenizers, augments: Bool) -> PairPreparation {
+    func preparation(_ tokenizers: SideTokenizers, augments: Bool) -> PairPreparation {
         PairPreparation(
             query: preparation(.query, tokenizers, augments: augments),
             target: preparation(.target, tokenizers, augments: augments))
     }
 
-    func preparation(_ side: Side, _ tokenizers: Tokenizers, augments: Bool) -> SidePreparation {
+    func preparation(_ side: Side, _ tokenizers: SideTokenizers, augments: Bool) -> SidePreparation {
         switch encoder(side) {
         case .vit(let vision):
             guard augments else { return .pictures(PicturePreparation(size: vision.imageSize)) }
@@ -65,10 +66,10 @@ extension RunConfig {
 }
 
 /// The tokenizers of the sides that are text.
-struct Tokenizers {
-    private var bySide: [Side: ByteBPETokenizer] = [:]
+struct SideTokenizers {
+    private var bySide: [Side: any TextTokenizer] = [:]
 
-    subscript(side: Side) -> ByteBPETokenizer? { bySide[side] }
+    subscript(side: Side) -> (any TextTokenizer)? { bySide[side] }
 
     /// Rows that a vocabulary is learnt from at most; more are sampled evenly.
     private static let maximumRows = 200_000
@@ -96,7 +97,7 @@ struct Tokenizers {
                 throw Failure(
                     .data, "the checkpoint has no \(side.tokenizerFile), which its \(side.rawValue) side needs")
             }
-            bySide[side] = try ByteBPETokenizer(json: json, name: side.tokenizerFile)
+            bySide[side] = try readTokenizer(json: json, name: side.tokenizerFile)
         }
     }
 
@@ -105,7 +106,7 @@ struct Tokenizers {
         var files: [String: Data] = [:]
         for (side, tokenizer) in bySide {
             guard case .text(let text) = configuration.encoder(side) else { continue }
-            files[side.tokenizerFile] = tokenizer.json(contextLength: text.context)
+            files[side.tokenizerFile] = tokenizer.file(contextLength: text.context)
         }
         return files
     }

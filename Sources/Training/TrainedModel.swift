@@ -54,7 +54,7 @@ public struct TrainedModel {
         }
         (configuration, embedder, preparation) = try agreed(communicator) {
             let configuration = try RunConfig.parse(checkpoint.config, file: "\(checkpoint.path)/config.yaml")
-            let tokenizers = try Tokenizers(configuration) { try checkpoint.extraFile($0) }
+            let tokenizers = try SideTokenizers(configuration) { try checkpoint.extraFile($0) }
             let model = try DualEncoder(
                 configuration, queryVocabulary: tokenizers[.query]?.vocabularySize,
                 targetVocabulary: tokenizers[.target]?.vocabularySize)

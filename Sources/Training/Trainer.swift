@@ -31,7 +31,7 @@ public final class Trainer {
     let log: RunLog
     private let source: JSONLDataset
     private let sampler: GlobalSampler
-    private let tokenizers: Tokenizers
+    private let tokenizers: SideTokenizers
     private let step: TrainingStep
     private let checkpoints: RunCheckpoints
     private let evaluationSets: [(name: String, set: EvaluationSet)]
@@ -86,8 +86,9 @@ public final class Trainer {
             resume, configuration: configuration, allowedChanges: allowedChanges, warn: { warnings.append($0) },
             communicator: communicator)
         let tokenizers = try agreed(communicator) {
-            try point.checkpoint.map { checkpoint in try Tokenizers(configuration) { try checkpoint.extraFile($0) } }
-                ?? Tokenizers(trainedOn: source, configuration)
+            try point.checkpoint.map { checkpoint in try SideTokenizers(configuration) { try checkpoint.extraFile($0) }
+            }
+                ?? SideTokenizers(trainedOn: source, configuration)
         }
         model = try agreed(communicator) {
             try DualEncoder(

@@ -4,6 +4,7 @@ import Buffers
 import Failures
 import Foundation
 import Testing
+import Tokenizers
 
 @testable import Datasets
 

@@ -5,6 +5,7 @@ import Failures
 import Foundation
 import Pictures
 import Testing
+import Tokenizers
 
 @testable import Datasets
 

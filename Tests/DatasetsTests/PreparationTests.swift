@@ -5,6 +5,7 @@ import Failures
 import Pictures
 import Randomness
 import Testing
+import Tokenizers
 
 @testable import Datasets
 

@@ -158,7 +158,7 @@ final class Stepper {
             ids: source.ids, globalBatch: configuration.batch.global, seed: configuration.seed,
             last: configuration.batch.last,
             distinctIDs: configuration.data.distinctIDs)
-        let tokenizers = try Tokenizers(trainedOn: source, configuration)
+        let tokenizers = try SideTokenizers(trainedOn: source, configuration)
         model = try DualEncoder(
             configuration, queryVocabulary: tokenizers[.query]?.vocabularySize,
             targetVocabulary: tokenizers[.target]?.vocabularySize)

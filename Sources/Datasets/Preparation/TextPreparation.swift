@@ -1,16 +1,17 @@
-// From a row's captions to tokens. Not here: the tokenizer (ByteBPETokenizer).
+// From a row's captions to tokens. Not here: the tokenizer (Tokenizers).
 
 import Randomness
+public import Tokenizers
 
 /// How texts are prepared.
 public struct TextPreparation: Sendable {
-    public var tokenizer: ByteBPETokenizer
+    public var tokenizer: any TextTokenizer
     /// T, marks included; longer texts are cut.
     public var contextLength: Int
     /// Probability that a training row shows its main caption, rather than one made of its alternatives, where it has any.
     public var nameProbability: Double
 
-    public init(tokenizer: ByteBPETokenizer, contextLength: Int, nameProbability: Double = 0.9) {
+    public init(tokenizer: any TextTokenizer, contextLength: Int, nameProbability: Double = 0.9) {
         precondition(contextLength >= 2, "a context of \(contextLength) tokens cannot hold start and end of text")
         precondition((0...1).contains(nameProbability), "a probability of \(nameProbability)")
         self.tokenizer = tokenizer

@@ -4,7 +4,7 @@ import Foundation
 import Randomness
 import Testing
 
-@testable import Datasets
+@testable import Tokenizers
 
 /// Sentences to learn from; equal in all tests, and behind Tests/Golden/tokenizer.json.
 let corpus: [String] = [

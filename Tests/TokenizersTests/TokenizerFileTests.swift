@@ -4,7 +4,7 @@ import Failures
 import Foundation
 import Testing
 
-@testable import Datasets
+@testable import Tokenizers
 
 /// The golden values were made by Tests/Golden/tokenizer.py with `tokenizers` 0.23.3.
 @Suite struct TokenizerFileTests {
