@@ -1,34 +1,11 @@
-// PNG files to pictures and back, through libpng's simplified interface. Not here: other formats, metadata.
+// PNG files to pictures and back, through libpng. Not here: other formats and what decides between them (Decoding.swift).
 
 private import CPNG
+private import CPictures
 import Failures
 public import Foundation
 
 extension Picture {
-    /// Pixels that a PNG may have unless the caller says otherwise: 2²⁶, which needs 256 MiB while it is decoded.
-    public static let defaultMaximumPixels = 1 << 26
-
-    /// Decodes a PNG of any colour type and depth; transparency is resolved over white.
-    ///
-    /// The chunk structure and the size are checked before anything is allocated, checksums by libpng.
-    /// - Parameter name: how messages call the picture: a path, a row.
-    /// - Throws: `Failure(.data)` that names the picture and what is wrong with it.
-    public static func decode(
-        png: some ContiguousBytes, name: String, maximumPixels: Int = defaultMaximumPixels
-    ) throws -> Picture {
-        try png.withUnsafeBytes { try PNGReader(bytes: $0, name: name).picture(maximumPixels: maximumPixels) }
-    }
-
-    /// Reads and decodes a PNG file.
-    /// - Throws: `Failure(.inputMissing)` if it cannot be read, `Failure(.data)` if it is not a sound PNG.
-    public static func read(path: String, maximumPixels: Int = defaultMaximumPixels) throws -> Picture {
-        let data: Data
-        do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
-            throw Failure(.inputMissing, "cannot read the picture \(path)")
-        }
-        return try decode(png: data, name: path, maximumPixels: maximumPixels)
-    }
-
     /// This picture as an 8-bit RGB PNG; equal pictures give equal bytes with one version of libpng and zlib.
     /// - Throws: `Failure(.internal)` if libpng refuses.
     public func pngData() throws -> Data {
@@ -70,75 +47,76 @@ private func message(of image: png_image) -> String {
     withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
 }
 
-/// One decoding: checks the bytes, then lets libpng read them.
-private struct PNGReader {
-    let bytes: UnsafeRawBufferPointer
-    let name: String
-
-    private static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
-
-    func picture(maximumPixels: Int) throws -> Picture {
-        let (width, height) = try checkChunks()
-        let pixels = width.multipliedReportingOverflow(by: height)
-        guard !pixels.overflow, pixels.partialValue <= maximumPixels else {
-            throw damaged("has \(width) × \(height) pixels, more than the \(maximumPixels) allowed")
-        }
-        var image = png_image()
-        image.version = png_uint_32(PNG_IMAGE_VERSION)
-        defer { png_image_free(&image) }
-        guard png_image_begin_read_from_memory(&image, bytes.baseAddress, bytes.count) != 0 else {
-            throw damaged("cannot be decoded: \(message(of: image))")
+extension PictureFile {
+    /// A PNG of any colour type and depth; transparency is resolved over white.
+    ///
+    /// The chunk structure and the size are checked before anything is allocated, checksums by libpng. Of 16 bits the upper 8 are taken;
+    /// gamma and colour spaces are ignored, as Pillow does.
+    func png() throws -> Picture {
+        let structure = try PNGStructure(self)
+        let (width, height) = (structure.width, structure.height)
+        try checkSize(width, height)
+        var image = fanoise_image()
+        let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        guard let start, fanoise_read_png(start, bytes.count, nil, 0, &image) else {
+            throw damaged("cannot be decoded: \(sentence(image.message))")
         }
         guard Int(image.width) == width, Int(image.height) == height else {
             throw damaged("names two sizes: \(width) × \(height) and \(image.width) × \(image.height) pixels")
         }
-        image.format = png_uint_32(PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA)
-        // Deep pictures without a colour space hold sRGB values like all others, not linear light.
-        image.flags |= png_uint_32(PNG_IMAGE_FLAG_16BIT_sRGB)
-        var rgba = [UInt8](repeating: 0, count: width * height * 4)
-        guard png_image_finish_read(&image, nil, &rgba, png_int_32(width * 4), nil) != 0 else {
-            throw damaged("cannot be decoded: \(message(of: image))")
+        let capacity = width * height * Int(image.channels)
+        let pixels = try [UInt8](unsafeUninitializedCapacity: capacity) { output, count in
+            guard let base = output.baseAddress, fanoise_read_png(start, bytes.count, base, capacity, &image) else {
+                throw damaged("cannot be decoded: \(sentence(image.message))")
+            }
+            count = capacity
         }
-        return Picture(width: width, height: height, overWhite: rgba)
+        let picture =
+            image.channels == 3
+            ? Picture(width: width, height: height, pixels: pixels)
+            : Picture(width: width, height: height, overWhite: pixels)
+        return picture.oriented(structure.orientation)
     }
+}
 
-    /// Walks the chunks from the signature to IEND (PNG specification, section 5) and returns the size that IHDR states.
-    private func checkChunks() throws -> (width: Int, height: Int) {
-        guard !bytes.isEmpty else { throw damaged("is empty") }
-        guard bytes.prefix(8).elementsEqual(Self.signature) else {
-            throw damaged("does not begin with the PNG signature")
+/// The chunks of a PNG from the signature to IEND (PNG specification, section 5).
+private struct PNGStructure {
+    /// As IHDR states them.
+    var width = 0
+    var height = 0
+    var orientation = Orientation.upright
+
+    init(_ file: PictureFile) throws {
+        let bytes = file.bytes
+        guard bytes.prefix(8).elementsEqual(PictureFormat.pngSignature) else {
+            throw file.damaged("does not begin with the whole PNG signature")
         }
         var position = 8
-        var size: (width: Int, height: Int)?
         while true {
             guard position + 12 <= bytes.count else {
-                throw damaged("ends after \(bytes.count) bytes, before its IEND chunk")
+                throw file.damaged("ends after \(bytes.count) bytes, before its IEND chunk")
             }
-            let length = word(position)
+            let length = bytes.bigEndian32(position)
             let type = String(decoding: bytes[position + 4..<position + 8], as: UTF8.self)
             guard length <= bytes.count - position - 12 else {
-                throw damaged(
+                throw file.damaged(
                     "ends after \(bytes.count) bytes inside its \(type) chunk of \(length) bytes at \(position)")
             }
-            if size == nil {
+            if position == 8 {
                 guard type == "IHDR", length == 13 else {
-                    throw damaged("begins with \(type) instead of an IHDR chunk")
+                    throw file.damaged("begins with \(type) instead of an IHDR chunk")
                 }
-                size = (word(position + 8), word(position + 12))
+                (width, height) = (bytes.bigEndian32(position + 8), bytes.bigEndian32(position + 12))
+            }
+            if type == "eXIf" {
+                orientation = Orientation(
+                    exif: UnsafeRawBufferPointer(rebasing: bytes[position + 8..<position + 8 + length]))
             }
             position += length + 12
             if type == "IEND" { break }
         }
-        guard let size, size.width > 0, size.height > 0, size.width < 1 << 24, size.height < 1 << 24 else {
-            throw damaged("has the impossible size \(size?.width ?? 0) × \(size?.height ?? 0)")
+        guard width > 0, height > 0, width < 1 << 24, height < 1 << 24 else {
+            throw file.damaged("has the impossible size \(width) × \(height)")
         }
-        return size
     }
-
-    /// The big-endian 32-bit number at a byte.
-    private func word(_ position: Int) -> Int {
-        bytes[position..<position + 4].reduce(0) { $0 << 8 | Int($1) }
-    }
-
-    private func damaged(_ what: String) -> Failure { Failure(.data, "the PNG picture \(name) \(what)") }
 }
