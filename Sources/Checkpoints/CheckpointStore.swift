@@ -18,29 +18,46 @@ public struct CheckpointStore: Sendable {
     /// Bytes that can be written below a path, nil if unknown; tests fill disks with it.
     var freeBytes: @Sendable (String) -> Int? = { StepDirectory.freeBytes(at: $0) }
 
+    /// Runs on each rank's thread before it writes; tests hold the disk up, or break it, with it.
+    var beforeWriting: @Sendable () throws -> Void = {}
+
     public init(directory: String, keep: Int) {
         precondition(keep >= 1, "keep \(keep) checkpoints: at least 1 is needed to resume")
         self.directory = directory
         self.keep = keep
     }
 
-    /// Saves a step: every rank its optimizer shards, rank 0 everything else. *Collective*; all ranks return, or all throw the same
-    /// failure, and then the checkpoints from before are untouched.
-    ///
-    /// A checkpoint of the same step is replaced. Afterwards the newest `keep` of the steps up to this one remain; an earlier one that
-    /// cannot be used does not count. Later steps, from a run that was resumed further back, are left alone.
-    ///
-    /// - Parameters:
-    ///   - parameters: the flat buffer of `layout`; rank 0's is written.
-    ///   - optimizer: this rank's part of each flat buffer; together the ranks hold what will be loaded.
-    ///   - state: JSON, for `Checkpoint.stateData`; rank 0's is written, as are `config` and `extraFiles` (plain file names).
-    ///   - warn: receives a sentence when the save succeeded but an old checkpoint could not be removed.
-    /// - Throws: `Failure(.cannotCreate)` when the folder cannot be written to, `Failure(.inputOutput)` when the disk is full or fails.
+    /// Saves a step and waits until the checkpoint is there: `begin` and `PendingSave.finish`. *Collective.*
     public func save(
         step: Int, layout: ParameterLayout, parameters: Floats, optimizer: [OptimizerShard], state: Data,
-        config: String,
-        extraFiles: [String: Data] = [:], communicator: any Communicator, warn: (String) -> Void = { _ in }
+        config: String, extraFiles: [String: Data] = [:], best: BestCheckpoint? = nil, communicator: any Communicator,
+        warn: @escaping (String) -> Void = { _ in }
     ) throws {
+        try begin(
+            step: step, layout: layout, parameters: parameters, optimizer: optimizer, state: state, config: config,
+            extraFiles: extraFiles, best: best, communicator: communicator, warn: warn
+        ).finish()
+    }
+
+    /// Begins to save a step: every rank its optimizer shards, rank 0 everything else. *Collective*; all ranks return, or all throw
+    /// the same failure, and then the checkpoints from before are untouched.
+    ///
+    /// A checkpoint of the same step is replaced. Afterwards the newest `keep` of the steps up to this one remain, and the best; an
+    /// earlier one that cannot be used does not count. Later steps, from a run that was resumed further back, are left alone.
+    ///
+    /// - Parameters:
+    ///   - parameters: the flat buffer of `layout`; rank 0's is written. Not to be changed until the save has ended.
+    ///   - optimizer: this rank's part of each flat buffer; together the ranks hold what will be loaded. Not to be changed either.
+    ///   - state: JSON, for `Checkpoint.stateData`; rank 0's is written, as are `config` and `extraFiles` (plain file names).
+    ///   - best: the step that did best so far, this one or an earlier one; it is marked in `best.json` and kept.
+    ///   - warn: at rank 0, receives a sentence when the save succeeded but an old checkpoint could not be removed.
+    /// - Throws: `Failure(.cannotCreate)` when the folder cannot be written to, `Failure(.inputOutput)` when the disk is full or fails.
+    /// - Precondition: no other save is under way.
+    public func begin(
+        step: Int, layout: ParameterLayout, parameters: Floats, optimizer: [OptimizerShard], state: Data,
+        config: String, extraFiles: [String: Data] = [:], best: BestCheckpoint? = nil, communicator: any Communicator,
+        warn: @escaping (String) -> Void = { _ in }
+    ) throws -> PendingSave {
         precondition(step >= 0, "step \(step) is negative")
         precondition(parameters.count == layout.count, "\(parameters.count) parameters for a layout of \(layout.count)")
         try agreeOn(step, layout, communicator)
@@ -50,26 +67,16 @@ public struct CheckpointStore: Sendable {
             share.addModel(layout, parameters, step: step)
             share.addFiles(state: state, config: config, extraFiles: extraFiles)
         }
-        let partial = "\(directory)/\(StepDirectory(step: step).name).partial"
         let total = try communicator.allGather(share.byteCount).reduce(0, +)
         do {
-            try agreed(communicator) { if isFirst { try prepare(partial) } }
+            try agreed(communicator) { if isFirst { try prepare(partial(step)) } }
             // Before any rank writes: what one has written would look to another like space that is missing.
             try agreed(communicator) { try checkSpace(for: total) }
-            let own = try agreed(communicator) { try share.write(in: partial) }
-            let shards = try gather(own[0], communicator)
-            try agreed(communicator) {
-                if isFirst {
-                    try commit(Manifest(step: step, ranks: communicator.size, files: shards + own.dropFirst()), partial)
-                }
-            }
         } catch {
-            // After a failure of the ranks' connection the others may still be writing; the next save removes the rest.
-            if isFirst, error is Failure { try? FileManager.default.removeItem(atPath: partial) }
+            if isFirst, error is Failure { try? FileManager.default.removeItem(atPath: partial(step)) }
             throw error
         }
-        if isFirst { removeOld(before: step, warn: warn) }
-        try communicator.barrier()
+        return PendingSave(step: step, share: share, store: self, best: best, communicator: communicator, warn: warn)
     }
 
     /// The newest checkpoint of the folder whose files all match its manifest; nil when there is none. *Collective*.
@@ -122,48 +129,68 @@ public struct CheckpointStore: Sendable {
         guard let free = freeBytes(directory), free < needed else { return }
         throw Failure(
             .inputOutput,
-            "\(directory): a checkpoint needs \(needed) bytes, found \(free) free; free space there, keep fewer checkpoints (now \(keep)) "
-                + "or write elsewhere")
+            "\(directory): a checkpoint needs \(needed) bytes, found \(free) free; free space there, keep fewer checkpoints (now \(keep), "
+                + "and the one being written comes on top) or write elsewhere")
     }
 
-    /// Every rank's shard, in rank order.
-    private func gather(_ own: Manifest.File, _ communicator: any Communicator) throws -> [Manifest.File] {
-        let sizes = try communicator.allGather(own.bytes)
-        let digits = Array(own.sha256.utf8)
-        let all = Buffer<UInt8>(count: communicator.size * digits.count)
-        try communicator.allGather(Buffer<UInt8>(digits), into: all)
-        return sizes.enumerated().map { rank, bytes in
-            let sha256 = String(decoding: all[rank * digits.count..<(rank + 1) * digits.count].array, as: UTF8.self)
-            return Manifest.File(name: Manifest.shard(rank, of: communicator.size), bytes: bytes, sha256: sha256)
-        }
-    }
+    // MARK: - The end of a save, local to rank 0, on a thread
 
-    /// The manifest, then the name: from here on the checkpoint exists.
-    private func commit(_ manifest: Manifest, _ partial: String) throws {
+    /// Where a step is written before it has its name.
+    func partial(_ step: Int) -> String { "\(directory)/\(StepDirectory(step: step).name).partial" }
+
+    /// The manifest, then the name: from here on the checkpoint exists. Then old ones go.
+    /// - Returns: what could not be done although the checkpoint is there.
+    func commit(_ manifest: Manifest, best: BestCheckpoint?) throws -> [String] {
+        let partial = partial(manifest.step)
         _ = try Share.write(manifest.encoded(), as: Manifest.name, in: partial)
+        try readBack(manifest, in: partial)
         let final = String(partial.dropLast(".partial".count))
         if FileManager.default.fileExists(atPath: final) { try StepDirectory.move(final, to: final + ".replaced") }
         try StepDirectory.move(partial, to: final)
+        var warnings: [String] = []
+        func attempt(_ what: String, _ body: () throws -> Void) {
+            do { try body() } catch {
+                warnings.append(
+                    "step \(manifest.step) is saved, but \(what): \((error as? Failure)?.message ?? "\(error)")")
+            }
+        }
+        if let best {
+            attempt("\(BestCheckpoint.file) is not up to date") {
+                _ = try Share.write(best.encoded(), as: BestCheckpoint.file, in: directory)
+            }
+        }
+        attempt("old checkpoints could not be removed") { try removeOld(before: manifest.step, best: best?.step) }
+        return warnings
     }
 
-    /// Keeps the newest usable ones of the steps up to `step`, which is one of them, and removes the other earlier ones.
-    private func removeOld(before step: Int, warn: (String) -> Void) {
+    /// Before anything older goes: what was written is what will be found.
+    private func readBack(_ manifest: Manifest, in partial: String) throws {
         do {
-            var usable = 0
-            for entry in try StepDirectory.list(in: directory) where entry.step <= step {
-                let path = "\(directory)/\(entry.name)"
-                let isUsable =
-                    (try? Manifest(directory: path)).map {
-                        (try? $0.verify(path, part: $0.files.indices, depth: .sizes)) != nil
-                    } ?? false
-                if usable < keep, isUsable, !(entry.step == step && entry.isReplaced) {
-                    usable += 1
-                } else {
-                    try StepDirectory.remove(path)
-                }
+            guard try Manifest(directory: partial) == manifest else {
+                throw Failure(.inputOutput, "\(partial)/\(Manifest.name): another manifest was found")
             }
+            try manifest.verify(partial, part: manifest.files.indices, depth: .sizes)
         } catch let failure as Failure {
-            warn("step \(step) is saved, but old checkpoints could not be removed: \(failure.message)")
-        } catch { warn("step \(step) is saved, but old checkpoints could not be removed: \(error)") }
+            throw Failure(
+                .inputOutput, "the checkpoint does not read back as written: \(failure.message); check the device")
+        }
+    }
+
+    /// Keeps the newest usable ones of the steps up to `step`, which is one of them, and the best; removes the other earlier ones.
+    private func removeOld(before step: Int, best: Int?) throws {
+        var usable = 0
+        for entry in try StepDirectory.list(in: directory) where entry.step <= step {
+            let path = "\(directory)/\(entry.name)"
+            let isUsable =
+                (try? Manifest(directory: path)).map {
+                    (try? $0.verify(path, part: $0.files.indices, depth: .sizes)) != nil
+                } ?? false
+            let isSuperseded = entry.step == step && entry.isReplaced
+            if usable < keep, isUsable, !isSuperseded {
+                usable += 1
+            } else if entry.step != best || !isUsable || isSuperseded {
+                try StepDirectory.remove(path)
+            }
+        }
     }
 }

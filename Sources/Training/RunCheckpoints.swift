@@ -38,9 +38,11 @@ struct TrainingState: Codable {
     var data: String
     /// Noise shapes that outlive a step (`noise.refresh` > 1).
     var noiseShapes: [[[Double]]]
+    /// The best evaluation so far; nil without one, and in the checkpoints of earlier versions.
+    var best: BestCheckpoint?
 
     enum CodingKeys: String, CodingKey {
-        case step, data
+        case step, data, best
         case evaluatedStep = "evaluated_step"
         case noiseShapes = "noise_shapes"
     }
@@ -127,6 +129,20 @@ final class RunCheckpoints {
     private let extraFiles: [String: Data]
     private let dataFingerprint: String
     private let communicator: any Communicator
+    /// Receives a sentence for what went wrong without ending the run; called alike on every rank.
+    var warn: (String) -> Void = { _ in }
+    private var writeSeconds: Double?
+    /// The save under way, and the best step once it has ended well.
+    private var pending: (save: PendingSave, best: BestCheckpoint?)?
+    private var best: BestCheckpoint?
+    /// What a save under way reads while training goes on: parameters (rank 0), moments.
+    private lazy var copies: [Floats] = {
+        let moments = optimizer.state
+        return [
+            Floats(count: communicator.rank == 0 ? model.parameters.values.count : 0),
+            Floats(count: moments.firstMoment.count), Floats(count: moments.secondMoment.count),
+        ]
+    }()
 
     init(
         configuration: RunConfig, folder: RunFolder, data: JSONLDataset, model: DualEncoder,
@@ -143,21 +159,96 @@ final class RunCheckpoints {
         self.communicator = communicator
     }
 
-    /// *Collective.*
-    func save(step: Int, evaluatedStep: Int, warn: (String) -> Void) throws {
+    /// Whether `value` is better than every evaluation that a checkpoint was kept for.
+    func isBest(_ value: Double) -> Bool {
+        guard let best, best.measure == configuration.checkpoint.best.measure else { return !value.isNaN }
+        return configuration.checkpoint.best.goal == .maximum ? value > best.value : value < best.value
+    }
+
+    /// Saves a step: waits for the save under way, takes a copy, and returns while it is written. *Collective.*
+    ///
+    /// - Parameters:
+    ///   - best: the value of this step's evaluation, when it is the best so far.
+    ///   - waits: whether to return only once the checkpoint is there: at the end of a run.
+    ///   - flush: local; makes durable what belongs to the checkpoint but lies elsewhere: the metrics up to this step.
+    /// - Throws: on every rank alike, what kept this save or the one under way from being made, unless `checkpoint.on_error` lets
+    ///   the run go on; where there is no next save to hope for (`waits`), always.
+    func save(
+        step: Int, evaluatedStep: Int, best value: Double?, waits: Bool, flush: () throws -> Void = {}
+    ) throws {
+        try tolerating(unless: false) { try pending?.save.finish() }
+        settle()
+        let candidate = value.flatMap { value in
+            configuration.checkpoint.best.measure.map { BestCheckpoint(step: step, measure: $0, value: value) }
+        }
+        try tolerating(unless: waits) {
+            try agreed(communicator) { try flush() }
+            pending = (try begin(step, evaluatedStep, candidate ?? best, copies: !waits), candidate)
+            if waits || !configuration.checkpoint.asynchronous { try pending?.save.finish() }
+        }
+        settle()
+    }
+
+    /// Whether a save is under way; the same on every rank.
+    var isSaving: Bool { pending != nil }
+
+    /// Moves the save under way on. *Collective.* - Throws: as `save`.
+    func poll() throws {
+        try tolerating(unless: false) { _ = try pending?.save.poll() }
+        settle()
+    }
+
+    /// Waits for the save under way. *Collective.* - Throws: as `save`.
+    func finish() throws {
+        try tolerating(unless: false) { try pending?.save.finish() }
+        settle()
+    }
+
+    /// Seconds that a checkpoint took from its beginning until it was there; told once.
+    func takeWriteSeconds() -> Double? {
+        defer { writeSeconds = nil }
+        return writeSeconds
+    }
+
+    /// Runs a part of a save; its failure is a warning when the configuration says so and not `isLast`.
+    private func tolerating(unless isLast: Bool, _ body: () throws -> Void) throws {
+        do { try body() } catch let failure as Failure {
+            pending = nil
+            guard configuration.checkpoint.onError == .continue, !isLast,
+                [.cannotCreate, .inputOutput].contains(failure.kind)
+            else { throw failure }
+            warn("no checkpoint was written, training goes on and tries again at the next: \(failure.message)")
+        }
+    }
+
+    /// Takes note of a save that has ended well.
+    private func settle() {
+        guard let ended = pending, let seconds = ended.save.seconds else { return }
+        pending = nil
+        writeSeconds = seconds
+        if let best = ended.best { self.best = best }
+    }
+
+    private func begin(_ step: Int, _ evaluatedStep: Int, _ best: BestCheckpoint?, copies: Bool) throws -> PendingSave {
         let state = TrainingState(
             step: step, evaluatedStep: evaluatedStep, data: dataFingerprint,
-            noiseShapes: noise.state.map { $0.map(\.array) })
+            noiseShapes: noise.state.map { $0.map(\.array) }, best: best)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let moments = optimizer.state
-        try store.save(
-            step: step, layout: model.parameters.layout, parameters: model.parameters.values,
+        var sources = [model.parameters.values, moments.firstMoment, moments.secondMoment]
+        if copies, configuration.checkpoint.asynchronous {
+            for (copy, source) in zip(self.copies, sources) where copy.count > 0 { copy.copy(from: source) }
+            // Only rank 0's parameters are written.
+            sources = communicator.rank == 0 ? self.copies : [sources[0]] + self.copies.dropFirst()
+        }
+        return try store.begin(
+            step: step, layout: model.parameters.layout, parameters: sources[0],
             optimizer: [
-                OptimizerShard(name: "first_moment", ranges: moments.ranges, values: moments.firstMoment),
-                OptimizerShard(name: "second_moment", ranges: moments.ranges, values: moments.secondMoment),
+                OptimizerShard(name: "first_moment", ranges: moments.ranges, values: sources[1]),
+                OptimizerShard(name: "second_moment", ranges: moments.ranges, values: sources[2]),
             ],
-            state: encoder.encode(state), config: configuration.yaml, extraFiles: extraFiles,
+            state: encoder.encode(state), config: configuration.yaml, extraFiles: extraFiles, best: best,
             communicator: communicator, warn: warn)
     }
 
@@ -192,7 +283,13 @@ final class RunCheckpoints {
             try checkpoint.loadMoments(
                 name: "second_moment", layout: layout, ranges: moments.ranges, into: moments.secondMoment)
             try noise.restore(state.noiseShapes.map { $0.map { Doubles($0) } })
+            best = state.best
             return state
         }
     }
+}
+
+extension RunConfig.Best {
+    /// The deciding measure's name in metrics.jsonl; nil when no evaluation decides.
+    var measure: String? { self.set.map { "\($0).\(metric)" } }
 }

@@ -2,6 +2,7 @@
 
 import Collectives
 import Datasets
+import Failures
 import Foundation
 import Kernels
 import Logging
@@ -13,18 +14,24 @@ final class RunLog {
     private let stepsPerEpoch: Int
     private let progress: ProgressLine
     private let metrics: MetricsWriter?
+    /// Whether a row that cannot be written ends the run, or is a row less.
+    private let rowsMayBeLost: Bool
+    private var hasLostRows = false
     private let logger: Logger
     /// Matrix-product rate of this rank, operations per second, measured once.
     private let peak: Double
     private var lastStep = ContinuousClock().now
     private var samples: [Double] = []
+    /// Of the checkpoints since the last row.
+    private var checkpointSeconds: (stall: Double, write: Double?) = (0, nil)
 
     init(
-        folder: RunFolder, every: Int, resumedStep: Int, steps: Int, stepsPerEpoch: Int, style: ProgressLine.Style?,
-        communicator: any Communicator
+        folder: RunFolder, every: Int, rowsMayBeLost: Bool, resumedStep: Int, steps: Int, stepsPerEpoch: Int,
+        style: ProgressLine.Style?, communicator: any Communicator
     ) throws {
         speaks = communicator.rank == 0
         self.every = every
+        self.rowsMayBeLost = rowsMayBeLost
         self.stepsPerEpoch = stepsPerEpoch
         let line = ProgressLine(
             style: ProgressLine.style(rank: communicator.rank, requested: style), resumedStep: resumedStep,
@@ -75,8 +82,9 @@ final class RunLog {
                 ]
             }
         }
+        row.further += checkpointMeasures()
         if skipped > 0 { row.further.append(.init(key: "skipped_rows", value: Double(skipped))) }
-        try metrics.write(row)
+        try write(row, to: metrics)
     }
 
     /// An evaluation in the middle of the run, or at its end; `records` when it is not in the metrics yet.
@@ -87,15 +95,39 @@ final class RunLog {
             progress.message("step \(step)  \(name): \(report.summary)")
             row.further += report.measures(prefix: name)
         }
-        if records { try metrics.write(row) }
+        if records { try write(row, to: metrics) }
         lastStep = ContinuousClock().now
+    }
+
+    private func write(_ row: MetricsRow, to metrics: MetricsWriter) throws {
+        do { try metrics.write(row) } catch let failure as Failure where rowsMayBeLost {
+            if !hasLostRows { warn("rows of metrics are lost from step \(row.step) on: \(failure.message)") }
+            hasLostRows = true
+        }
+    }
+
+    /// What checkpoints cost, for the next row: seconds that training stood still, and that the last one took to be written.
+    func checkpoint(stall: Double, write: Double?) {
+        checkpointSeconds.stall += stall
+        checkpointSeconds.write = write ?? checkpointSeconds.write
+        resumeTiming(by: stall)
+    }
+
+    private func checkpointMeasures() -> [MetricsRow.Measure] {
+        let (stall, write) = checkpointSeconds
+        checkpointSeconds = (0, nil)
+        return (stall > 0 ? [.init(key: "checkpoint_stall", value: stall)] : [])
+            + (write.map { [.init(key: "checkpoint_write", value: $0)] } ?? [])
     }
 
     /// Waits until the rows so far are on the disk.
     func flush() throws { try metrics?.flush() }
 
-    /// Time that does not count for the rate: a checkpoint, an evaluation.
+    /// Time that does not count for the rate: what came before the first step.
     func resumeTiming() { lastStep = ContinuousClock().now }
+
+    /// The same for a checkpoint.
+    private func resumeTiming(by stall: Double) { lastStep += .seconds(stall) }
 
     func finish() { progress.finish() }
 }

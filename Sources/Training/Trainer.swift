@@ -34,6 +34,7 @@ public final class Trainer {
     private let tokenizers: SideTokenizers
     private let step: TrainingStep
     private let checkpoints: RunCheckpoints
+    private let agreement: ParameterAgreement
     private let evaluationSets: [(name: String, set: EvaluationSet)]
     /// Whether this rank has been asked to stop; tests ask without a signal.
     var stopRequested: () -> Bool = { StopSignals.request != 0 }
@@ -133,12 +134,15 @@ public final class Trainer {
         }
         log = try agreed(communicator) {
             try RunLog(
-                folder: folder, every: configuration.log.every, resumedStep: done, steps: steps,
+                folder: folder, every: configuration.log.every,
+                rowsMayBeLost: configuration.checkpoint.onError == .continue, resumedStep: done, steps: steps,
                 stepsPerEpoch: sampler.stepsPerEpoch,
                 style: progress, communicator: communicator)
         }
         (self.source, self.sampler, self.tokenizers) = (source, sampler, tokenizers)
         (self.checkpoints, self.done, evaluatedStep) = (checkpoints, done, state?.evaluatedStep ?? 0)
+        agreement = ParameterAgreement(model.parameters, communicator)
+        checkpoints.warn = { [log] in log.warn($0) }
         for warning in warnings { log.warn(warning) }
     }
 
@@ -161,24 +165,32 @@ public final class Trainer {
             cacheBytes: configuration.data.cache.bytes)
         defer { loader.stop() }
         // A run that was stopped at a step that was due for evaluation makes up for it.
-        if done > 0, isDue(configuration.evaluate.every), evaluatedStep < done { _ = try evaluate() }
+        if done > 0, isDue(configuration.evaluate.every), evaluatedStep < done {
+            if let best = try bestValue(of: evaluate()) { try save(best: best, waits: false) }
+        }
         log.resumeTiming()
         while true {
             let waited = loader.statistics.secondsWaited
             heartbeat.beat(.data, step: done)
             let batch = try loader.next()
             heartbeat.beat(.step, step: done)
-            var report = try step(batch, step: done + 1, stopRequested: stopRequested())
+            var report = try finishingSave { try step(batch, step: done + 1, stopRequested: stopRequested()) }
             report.seconds[.data] += loader.statistics.secondsWaited - waited
             done += 1
             watch(report)
             try log.step(report, globalRows: batch.globalRows, skipped: loader.statistics.skippedRows)
+            if checkpoints.isSaving { try stalling { try checkpoints.poll() } }
             let isLast = done == steps
             let stops = report.stopRequested && !isLast
             // Evaluation before the checkpoint, so that a checkpoint knows what the metrics hold; a stop is not made to wait for it.
             let evaluates = !stops && (isLast || isDue(configuration.evaluate.every))
             let evaluation = evaluates ? try evaluate() : []
-            if isLast || stops || isDue(configuration.checkpoint.every) { try save() }
+            let best = try bestValue(of: evaluation)
+            if isLast || stops || best != nil || isDue(configuration.checkpoint.every) {
+                try save(best: best, waits: isLast || stops)
+            } else if isDue(configuration.agreement.every) {
+                try finishingSave { try agreement.check(step: done) }
+            }
             if isLast { try markDone() }
             if isLast || stops {
                 log.finish()
@@ -193,11 +205,42 @@ public final class Trainer {
         try agreed(communicator) { if lock != nil { try folder.markDone(step: done) } }
     }
 
-    private func save() throws {
+    private func save(best: Double?, waits: Bool) throws {
         heartbeat.beat(.checkpoint, step: done)
-        try agreed(communicator) { try log.flush() }
-        try checkpoints.save(step: done, evaluatedStep: evaluatedStep) { log.warn($0) }
-        log.resumeTiming()
+        try stalling {
+            if configuration.agreement.every != nil { try finishingSave { try agreement.check(step: done) } }
+            try checkpoints.save(step: done, evaluatedStep: evaluatedStep, best: best, waits: waits) { try log.flush() }
+        }
+    }
+
+    /// Charges the time that training waits for checkpoints.
+    private func stalling(_ body: () throws -> Void) throws {
+        let start = ContinuousClock.now
+        try body()
+        log.checkpoint(stall: (ContinuousClock.now - start).seconds, write: checkpoints.takeWriteSeconds())
+    }
+
+    /// What ends the run on every rank alike (values that are not finite, parameters that differ) does not take the checkpoint under
+    /// way with it.
+    private func finishingSave<Value>(_ body: () throws -> Value) throws -> Value {
+        do { return try body() } catch let failure as Failure {
+            // The step's failure is the one to tell of.
+            try? checkpoints.finish()
+            throw failure
+        }
+    }
+
+    /// The deciding measure of an evaluation when it is the best so far, else nil.
+    private func bestValue(of evaluation: [(name: String, report: EvaluationReport)]) throws -> Double? {
+        guard let measure = configuration.checkpoint.best.measure, !evaluation.isEmpty else { return nil }
+        let measures = evaluation.flatMap { $0.report.measures(prefix: $0.name) }
+        guard let found = measures.first(where: { $0.key == measure }) else {
+            throw Failure(
+                .configuration,
+                "checkpoint.best: no measure is called '\(measure)'; there are \(measures.map(\.key).joined(separator: ", "))"
+            )
+        }
+        return checkpoints.isBest(found.value) ? found.value : nil
     }
 
     /// Every evaluation set of the configuration. *Collective.*

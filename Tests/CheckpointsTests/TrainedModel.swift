@@ -57,15 +57,21 @@ enum TrainedModel {
 
     static let moments = ["first_moment", "second_moment"]
 
-    static func save(_ step: Int, to store: CheckpointStore, _ communicator: any Communicator) throws {
+    static func save(
+        _ step: Int, to store: CheckpointStore, best: BestCheckpoint? = nil, _ communicator: any Communicator
+    ) throws { try begin(step, to: store, best: best, communicator).finish() }
+
+    static func begin(
+        _ step: Int, to store: CheckpointStore, best: BestCheckpoint? = nil, _ communicator: any Communicator
+    ) throws -> PendingSave {
         let shards = moments.map { name in
             let owned = ranges(name, communicator.rank, of: communicator.size)
             return OptimizerShard(name: name, ranges: owned, values: values(name, step, owned))
         }
-        try store.save(
+        return try store.begin(
             step: step, layout: layout, parameters: parameters(step), optimizer: shards,
             state: Data("{\"step\":\(step)}".utf8), config: "name: test\nstep: \(step)\n", extraFiles: extra,
-            communicator: communicator)
+            best: best, communicator: communicator)
     }
 
     /// The checkpoint holds exactly `step`, as this rank of any world sees it.

@@ -144,4 +144,76 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
         #expect(ConfigReader.editDistance(a, b) == expected)
         #expect(ConfigReader.editDistance(b, a) == expected)
     }
+
+    /// Aliases of aliases, tenfold at each of nine levels, as a value and as a key.
+    static let bombs: [String] = {
+        let levels = (1...9).map { level in
+            "l\(level): &l\(level) [\(Array(repeating: "*l\(level - 1)", count: 10).joined(separator: ", "))]"
+        }
+        let bomb = "l0: &l0 [a, a]\n" + levels.joined(separator: "\n") + "\n"
+        return ["", "? *l9\n: 1", "*l9 : 1", "{*l9: 1}", "? [*l9]\n: 1", "? {a: *l9}\n: 1"].map { bomb + $0 }
+    }()
+
+    @Test(.timeLimit(.minutes(1)), arguments: bombs) func aliasBombsAreRefusedAtOnce(bomb: String) {
+        let start = ContinuousClock.now
+        let failure = Self.failure(bomb)
+        #expect(failure?.kind == .configuration)
+        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect((failure?.message.utf8.count ?? 0) < 1000)
+    }
+
+    /// An alias that is a value, or text that only looks like one, is as good as any other value.
+    @Test func ordinaryAliasesAndAsterisksAreRead() throws {
+        let yaml = """
+            name: &n "*x"
+            steps: 1
+            output: *n
+            data: {train: a*b}
+            evaluate: {sets: {"*odd": 'c *d'}}
+            """
+        let configuration = try RunConfig.parse(yaml, file: "a.yaml")
+        #expect(configuration.output == "*x" && configuration.data.train == "a*b")
+        #expect(configuration.evaluate.sets.items.map(\.name) == ["*odd"])
+        #expect(configuration.evaluate.sets.items.map(\.path) == ["c *d"])
+    }
+
+    /// What is deep, long or without end is refused with a message that can be read.
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: [
+            String(repeating: "[", count: 100_000), String(repeating: "{a: ", count: 50_000),
+            String(repeating: "- ", count: 100_000), String(repeating: "? ", count: 100_000),
+            "seed: " + String(repeating: "1", count: 200_000), String(repeating: "k", count: 200_000) + ": 1",
+            "seed: " + String(repeating: "[", count: 900) + String(repeating: "]", count: 900),
+            String(repeating: "a", count: 300_000), "name: \"" + String(repeating: "\\x41", count: 50_000) + "/\"",
+            (0..<20_000).map { "k\($0): 1" }.joined(separator: "\n"),
+        ]) func excessIsRefused(yaml: String)
+    {
+        let failure = Self.failure(yaml)
+        #expect(failure?.kind == .configuration)
+        #expect((failure?.message.split(separator: "\n").map(\.utf8.count).max() ?? .max) < 1000)
+    }
+
+    @Test func aDeepOptionIsRefused() {
+        let failure = Self.failure("", options: [String(repeating: "a.", count: 50_000) + "a=1"])
+        #expect(failure?.kind == .configuration && failure?.message.contains("50001 parts") == true)
+    }
+
+    @Test(arguments: ["/dev/zero", "/dev/full"]) func aFileWithoutEndIsRefused(path: String) {
+        let failure = #expect(throws: Failure.self) { try RunConfig.load(path) }
+        #expect(failure?.kind == .configuration && failure?.message.contains("more than") == true)
+    }
+
+    /// Numbers that nobody means and that would overflow later.
+    @Test(arguments: [
+        "data.augment.shift=5000", "evaluate.every=9223372036854775807", "checkpoint.every=0",
+        "checkpoint.keep=9223372036854775807", "log.every=9223372036854775807",
+        "agreement.every=9223372036854775807", "noise.refresh=9223372036854775807",
+        "noise.schedule={kind: warmup, steps: 9223372036854775807}", "batch.cache_chunk=9223372036854775807",
+        "optimizer.schedule.warmup=9223372036854775807",
+    ]) func numbersAreBounded(option: String) {
+        let failure = Self.failure("name: x\ndata: {train: a}\nsteps: 1\n", options: [option])
+        let isRange = failure?.message.contains("expected integer from ") == true
+        #expect(failure?.kind == .configuration && isRange, "\(failure?.message ?? "none")")
+    }
 }

@@ -63,9 +63,12 @@ import Testing
     }
 
     /// Saved at 3 ranks, resumed at 1, and other pairs: the same curve but for rounding.
-    @Test(arguments: [(3, 1), (1, 3), (2, 4)], [[], ["noise.refresh=3"]]) func anotherWorldSizeGoesOn(
-        _ ranks: (before: Int, after: Int), _ options: [String]
-    ) throws {
+    @Test(
+        arguments: [(3, 1), (1, 3), (2, 4), (8, 5), (5, 8), (1, 8), (7, 2)],
+        [[], ["noise.refresh=3", "batch.cache_chunk=2"]]) func anotherWorldSizeGoesOn(
+            _ ranks: (before: Int, after: Int), _ options: [String]
+        ) throws
+    {
         let tiny = try TinyRun.shared.get()
         let whole = try tiny.configuration(options + ["steps=20"])
         try train(whole)

@@ -101,7 +101,7 @@ struct ConfigReader: ConfigVisitor {
     private mutating func reportUnknownKeys() {
         guard !problems.contains(where: { $0.key == prefix + "kind" }) else { return }
         for entry in entries where !names.contains(entry.key) {
-            var text = "unknown key '\(prefix)\(entry.key)'"
+            var text = "unknown key '\(prefix)\(ConfigTree.shortened(entry.key))'"
             let elsewhere = knownPaths.filter { $0.hasSuffix("." + entry.key) || $0 == entry.key }
             if let near = ConfigReader.nearest(to: entry.key, among: names) {
                 text += "; did you mean '\(prefix)\(near)'?"
@@ -114,6 +114,7 @@ struct ConfigReader: ConfigVisitor {
 
     /// The closest name, if it is close enough to be what was meant: at most a third of the letters wrong, or two.
     static func nearest(to name: String, among names: [String]) -> String? {
+        guard name.utf8.count <= 100 else { return nil }
         let candidates = names.map { ($0, editDistance(name, $0)) }.filter {
             $0.1 <= max(2, name.count / 3) && $0.1 < name.count
         }

@@ -45,10 +45,47 @@ struct ConfigTree: Sendable {
     /// What a message shows as found: the scalar itself, or what kind of node it is.
     var summary: String {
         switch content {
-        case .scalar(let text, let plain): isNull ? "null" : plain ? text : "\"\(text)\""
+        case .scalar(let text, let plain):
+            isNull ? "null" : plain ? Self.shortened(text) : "\"\(Self.shortened(text))\""
         case .sequence(let elements): "a sequence of \(elements.count)"
         case .mapping(let entries): "a mapping of \(entries.count) keys"
         }
+    }
+
+    /// A text as a message shows it: its beginning, when it is long.
+    static func shortened(_ text: String) -> String { text.count > 80 ? text.prefix(80) + "…" : text }
+
+    /// Bytes that a document may have: far more than any real one.
+    static let maximumBytes = 1 << 18
+
+    /// The nodes of a document, or of the value of a `--set`, whose keys are all plain text.
+    ///
+    /// The YAML library compares the keys of a mapping in full, aliases expanded, which for a few lines of nested aliases takes longer
+    /// than the universe has. So the keys are looked at first in a text that has no aliases: every asterisk is another character there.
+    private static func compose(_ text: String, place: (Int) -> ConfigPlace) throws -> Node? {
+        guard text.utf8.count <= maximumBytes else {
+            throw Failure(
+                .configuration,
+                "\(place(1)): found \(text.utf8.count) bytes, expected a configuration of at most \(maximumBytes)")
+        }
+        let marker: Character = "\u{E000}"
+        let withoutAliases = String(text.map { $0 == "*" ? marker : $0 })
+        guard let root = try Yams.compose(yaml: withoutAliases) else { return nil }
+        var nodes = [root]
+        while let node = nodes.popLast() {
+            switch node {
+            case .sequence(let elements): nodes += elements
+            case .mapping(let mapping):
+                for (key, value) in mapping {
+                    guard let scalar = key.scalar, scalar.style != .plain || scalar.string.first != marker else {
+                        throw Failure(.configuration, "\(place(key.mark?.line ?? 1)): a key must be plain text")
+                    }
+                    nodes.append(value)
+                }
+            case .scalar, .alias: break
+            }
+        }
+        return text.contains("*") ? try Yams.compose(yaml: text) : root
     }
 
     /// Parses the text of a configuration file. An empty document is an empty mapping.
@@ -56,7 +93,7 @@ struct ConfigTree: Sendable {
     static func parse(_ text: String, file: String) throws -> ConfigTree {
         let root: Node?
         do {
-            root = try Yams.compose(yaml: text)
+            root = try compose(text) { .file(file, line: $0) }
         } catch let error as YamlError {
             throw Failure(.configuration, sentence(for: error, at: file))
         }
@@ -72,7 +109,7 @@ struct ConfigTree: Sendable {
     /// Parses the value of a `--set`: a scalar, or a sequence or mapping in flow form.
     static func parseOption(_ text: String, of option: String) throws -> ConfigTree {
         do {
-            guard let node = try Yams.compose(yaml: text) else {
+            guard let node = try compose(text, place: { _ in .option(option) }) else {
                 return ConfigTree(content: .scalar("", plain: true), place: .option(option))
             }
             return try ConfigTree(node) { _ in .option(option) }
@@ -118,7 +155,8 @@ struct ConfigTree: Sendable {
             // A key may be repeated in another form (a and "a"), which the parser takes for two.
             var seen: Set<String> = []
             for entry in entries where !seen.insert(entry.key).inserted {
-                throw Failure(.configuration, "\(entry.place): key '\(entry.key)' appears twice in one mapping")
+                throw Failure(
+                    .configuration, "\(entry.place): key '\(Self.shortened(entry.key))' appears twice in one mapping")
             }
             content = .mapping(entries)
         case .alias:
@@ -160,6 +198,11 @@ struct ConfigTree: Sendable {
         guard !path.contains("") else {
             throw Failure(.configuration, "--set \(option): the key has an empty part between dots")
         }
+        guard path.count <= 16 else {
+            throw Failure(
+                .configuration,
+                "--set \(Self.shortened(option)): the key has \(path.count) parts; no key has more than four")
+        }
         set(path[...], to: try ConfigTree.parseOption(String(option[option.index(after: equals)...]), of: option))
     }
 
@@ -175,7 +218,7 @@ struct ConfigTree: Sendable {
             .composer(let context, let problem, let mark, _):
             (mark.line, "YAML syntax: \(context.map { $0.text + ", " } ?? "")\(problem) (column \(mark.column))")
         case .duplicatedKeysInMapping(let duplicates, let context):
-            (context.mark.line, "key '\(duplicates.joined(separator: "', '"))' appears twice in one mapping")
+            (context.mark.line, "key '\(shortened(duplicates.joined(separator: "', '")))' appears twice in one mapping")
         case .reader(let problem, let offset, _, let yaml):
             (yaml.utf8.prefix(offset ?? 0).count { $0 == UInt8(ascii: "\n") } + 1, "YAML syntax: \(problem)")
         default: (1, "YAML: \(error)")

@@ -86,7 +86,7 @@ extension RunConfig.Captions: ConfigSection {
 
 extension RunConfig.Augment: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        keys.value("shift", &shift, allowed: .atLeast(0), "Pixels by which a picture is moved at most, each way.")
+        keys.value("shift", &shift, allowed: .within(0...4096), "Pixels by which a picture is moved at most, each way.")
         keys.value("flip", &flip, "Whether half of the pictures are mirrored left to right.")
         keys.value(
             "zoom", &zoom, allowed: .within(0..<1), "Pictures are resized by 1 − zoom … 1 + zoom about their centre.")
@@ -127,7 +127,7 @@ extension RunConfig.Batch: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value("global", &global, allowed: .within(1...1_073_741_824), "Rows of all ranks together in one update.")
         keys.value(
-            "cache_chunk", &cacheChunk, allowed: .optional(.atLeast(1)), effect: .bookkeeping,
+            "cache_chunk", &cacheChunk, allowed: .optional(.within(1...1_073_741_824)), effect: .bookkeeping,
             "Rows that a rank encodes at a time (gradient caching): less memory, one more forward pass. null encodes all at once."
         )
         keys.value("last", &last, "mask: an epoch's last, short batch is used as it is; drop: it is left out.")

@@ -52,7 +52,7 @@ extension RunConfig.NoiseSchedule: ConfigSection {
             "kind", &kind,
             "constant; warmup: the strength rises from 0 within steps; decay: it falls to 0 within steps.")
         keys.value(
-            "steps", &steps, allowed: .optional(.atLeast(1)),
+            "steps", &steps, allowed: .optional(.steps),
             onlyWhen: .when(kind != .constant, "kind is warmup or decay"),
             "Steps that the change takes.")
         keys.require(
@@ -91,7 +91,7 @@ extension RunConfig.Noise: ConfigSection {
             "solver", &solver,
             "How the spectrum is computed; auto takes gram up to 4096 directions and randomized above.")
         keys.value("sketch", &sketch, allowed: .within(1...65536), "Directions that the randomized solver resolves.")
-        keys.value("refresh", &refresh, allowed: .atLeast(1), "Steps between two computations of the spectrum.")
+        keys.value("refresh", &refresh, allowed: .steps, "Steps between two computations of the spectrum.")
         keys.require(
             position == .output || spectrum == .separate, at: "spectrum",
             "spectrum joint is of both towers' representations; with position input each tower's tokens have their own")

@@ -118,7 +118,9 @@ extension RunConfig.Schedule: ConfigSection {
 
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value("kind", &kind, "After the warm-up: constant, or falling to the floor along a line or half a cosine.")
-        keys.value("warmup", &warmup, allowed: .atLeast(0), "Steps in which the learning rate rises to its highest.")
+        keys.value(
+            "warmup", &warmup, allowed: .within(0...1_000_000_000_000),
+            "Steps in which the learning rate rises to its highest.")
         keys.value("floor", &floor, allowed: .within(0...1), "Last learning rate as a share of the highest.")
     }
 }

@@ -1,4 +1,4 @@
-// Keys of the sections `evaluate`, `checkpoint` and `log`: what happens every so many steps beside training.
+// Keys of the sections `evaluate`, `checkpoint`, `agreement` and `log`: what happens every so many steps beside training.
 
 extension RunConfig {
     /// Named data files, in the order written.
@@ -21,10 +21,34 @@ extension RunConfig {
         public init() {}
     }
 
+    /// What becomes of a run whose checkpoint cannot be written.
+    public enum SaveErrorPolicy: String, ConfigChoice, Sendable { case stop, `continue` }
+
+    /// Which evaluation decides that a checkpoint is the best.
+    public struct Best: Sendable, Equatable {
+        public enum Goal: String, ConfigChoice, Sendable { case maximum, minimum }
+        /// A name of `evaluate.sets`; nil for none.
+        public var set: String?
+        /// As in metrics.jsonl, behind the set's name.
+        public var metric = "query_to_target.precision_at_1"
+        public var goal = Goal.maximum
+        public init() {}
+    }
+
     public struct Checkpoint: Sendable, Equatable {
         /// Steps; nil for the end of training only.
         public var every: Int? = 100
         public var keep = 3
+        public var best = Best()
+        /// Whether training goes on while files are written.
+        public var asynchronous = true
+        public var onError = SaveErrorPolicy.stop
+        public init() {}
+    }
+
+    public struct Agreement: Sendable, Equatable {
+        /// Steps; nil for never.
+        public var every: Int? = 100
         public init() {}
     }
 
@@ -58,7 +82,7 @@ extension RunConfig.EvaluationSets {
 extension RunConfig.Evaluate: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value(
-            "every", &every, allowed: .optional(.atLeast(1)), effect: .bookkeeping,
+            "every", &every, allowed: .optional(.steps), effect: .bookkeeping,
             "Steps between evaluations; null: at the end only.")
         keys.value("sets", &sets, effect: .bookkeeping, "Held-out data files by name.")
         keys.value(
@@ -66,21 +90,59 @@ extension RunConfig.Evaluate: ConfigSection {
     }
 }
 
+extension RunConfig.Best: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value(
+            "set", &set, effect: .bookkeeping,
+            "The evaluation set that decides, a name of evaluate.sets; null: none does.")
+        keys.value(
+            "metric", &metric, effect: .bookkeeping, onlyWhen: .when(set != nil, "set is given"),
+            "What decides, as metrics.jsonl has it behind the set's name.")
+        keys.value(
+            "goal", &goal, effect: .bookkeeping, onlyWhen: .when(set != nil, "set is given"),
+            "Whether the greatest or the least value is the best.")
+    }
+}
+
 extension RunConfig.Checkpoint: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value(
-            "every", &every, allowed: .optional(.atLeast(1)), effect: .bookkeeping,
+            "every", &every, allowed: .optional(.steps), effect: .bookkeeping,
             "Steps between checkpoints; null: at the end only.")
         keys.value(
-            "keep", &keep, allowed: .atLeast(1), effect: .bookkeeping,
+            "keep", &keep, allowed: .within(1...1_000_000), effect: .bookkeeping,
             "Latest checkpoints kept; older ones are removed.")
+        keys.section(
+            "best", &best,
+            "The checkpoint of the best evaluation is kept beyond the latest, and named in checkpoints/best.json.")
+        keys.value(
+            "asynchronous", &asynchronous, effect: .bookkeeping,
+            "Whether training goes on, from a copy of the state, while a checkpoint is written.")
+        keys.value(
+            "on_error", &onError, effect: .bookkeeping,
+            "When a checkpoint cannot be written: stop ends the run; continue warns, trains on, and tries again at the next."
+        )
     }
+}
+
+extension RunConfig.Agreement: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value(
+            "every", &every, allowed: .optional(.steps), effect: .bookkeeping,
+            "Steps between comparisons of the ranks' parameters, which are also made before every checkpoint; null: never."
+        )
+    }
+}
+
+extension Allowed where Value == Int {
+    /// A number of steps, or of a step.
+    static var steps: Allowed { .within(1...1_000_000_000_000) }
 }
 
 extension RunConfig.Log: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value(
-            "every", &every, allowed: .atLeast(1), effect: .bookkeeping,
+            "every", &every, allowed: .steps, effect: .bookkeeping,
             "Steps between rows of metrics.jsonl and lines of progress.")
     }
 }

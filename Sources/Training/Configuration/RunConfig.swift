@@ -27,6 +27,7 @@ public struct RunConfig: Sendable, Equatable {
     public var optimizer = Optimizer()
     public var evaluate = Evaluate()
     public var checkpoint = Checkpoint()
+    public var agreement = Agreement()
     public var log = Log()
 
     /// Defaults; `name`, `data.train` and the duration have none and must be set.
@@ -56,8 +57,16 @@ public struct RunConfig: Sendable, Equatable {
     /// - Throws: `Failure(.inputMissing)` when the file cannot be opened; `Failure(.configuration)` with one line for each mistake,
     ///   each with file and line (or the option), key, what was found and what was expected.
     public static func load(_ path: String, options: [String] = []) throws -> RunConfig {
-        guard let data = FileManager.default.contents(atPath: path) else {
+        // A byte more than is allowed is enough to tell, whatever the file is: it may have no end.
+        guard let file = FileHandle(forReadingAtPath: path),
+            let data = try? file.read(upToCount: ConfigTree.maximumBytes + 1)
+        else {
             throw Failure(.inputMissing, "configuration file \(path) cannot be read; see configs/ for examples")
+        }
+        guard data.count <= ConfigTree.maximumBytes else {
+            throw Failure(
+                .configuration, "\(path): the file has more than \(ConfigTree.maximumBytes) bytes: not a configuration?"
+            )
         }
         guard let text = String(validating: data, as: UTF8.self) else {
             throw Failure(.configuration, "\(path): the file is not UTF-8 text")
@@ -108,6 +117,7 @@ extension RunConfig: ConfigSection {
         keys.section("optimizer", &optimizer, "The update of the parameters.")
         keys.section("evaluate", &evaluate, "Retrieval measured during training.")
         keys.section("checkpoint", &checkpoint, "Saved states, from which a run resumes.")
+        keys.section("agreement", &agreement, "Whether the ranks still hold the same model.")
         keys.section("log", &log, "Metrics and progress.")
         requireConsistency(&keys)
     }
@@ -118,6 +128,13 @@ extension RunConfig: ConfigSection {
             keys.require(
                 encoder.inputKind == source.kind, at: "data",
                 "data.\(side).kind is \(source.kind.rawValue), but model.\(side).kind \(encoder.kind.rawValue) encodes \(encoder.inputKind.rawValue)"
+            )
+        }
+        if let set = checkpoint.best.set {
+            let names = evaluate.sets.items.map(\.name)
+            keys.require(
+                names.contains(set), at: "checkpoint",
+                "checkpoint.best.set is '\(set)', but evaluate.sets has \(names.isEmpty ? "none" : names.joined(separator: ", "))"
             )
         }
         if let steps {

@@ -7,6 +7,8 @@ import Foundation
 public final class MetricsWriter {
     private let path: String
     private let descriptor: Int32
+    /// Bytes of the whole rows.
+    private var length = 0
 
     /// Opens or creates the file and removes what a resumed run will write again.
     ///
@@ -18,7 +20,7 @@ public final class MetricsWriter {
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw MetricsWriter.failure(.cannotCreate, "open", path) }
         do {
-            let length = MetricsWriter.validLength(of: try contents(), through: resumedStep)
+            length = MetricsWriter.validLength(of: try contents(), through: resumedStep)
             guard ftruncate(descriptor, off_t(length)) == 0 else {
                 throw MetricsWriter.failure(.inputOutput, "truncate", path)
             }
@@ -33,16 +35,23 @@ public final class MetricsWriter {
 
     deinit { close(descriptor) }
 
-    /// Appends a row. It survives the end of this process at once, a power cut after `flush()`.
+    /// Appends a row. It survives the end of this process at once, a power cut after `flush()`. A row that cannot be written whole
+    /// leaves nothing.
     public func write(_ row: MetricsRow) throws {
         let line = Array((row.json + "\n").utf8)
         var done = 0
         while done < line.count {
             let written = line[done...].withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
             if written < 0 && errno == EINTR { continue }
-            guard written > 0 else { throw MetricsWriter.failure(.inputOutput, "write to", path) }
+            guard written > 0 else {
+                let failure = MetricsWriter.failure(.inputOutput, "write to", path)
+                _ = ftruncate(descriptor, off_t(length))
+                _ = lseek(descriptor, off_t(length), SEEK_SET)
+                throw failure
+            }
             done += written
         }
+        length += line.count
     }
 
     /// Waits until all rows are on the disk: with every checkpoint, so that the rows up to its step are never lost.
@@ -75,6 +84,8 @@ public final class MetricsWriter {
     }
 
     private static func failure(_ kind: Failure.Kind, _ operation: String, _ path: String) -> Failure {
-        Failure(kind, "cannot \(operation) \(path): \(String(cString: strerror(errno)))")
+        let advice =
+            errno == ENOSPC || errno == EDQUOT ? "; free space there or choose another place with --set output=DIR" : ""
+        return Failure(kind, "cannot \(operation) \(path): \(String(cString: strerror(errno)))\(advice)")
     }
 }
