@@ -27,6 +27,9 @@ struct ConfigReader: ConfigVisitor {
         self.knownPaths = knownPaths
     }
 
+    /// Problems that are told of, and unknown keys of one mapping that are looked into.
+    private static let mostProblems = 40
+
     /// The whole configuration, or `Failure(.configuration)` with one line for each problem.
     static func read<Section: ConfigSection>(_ tree: ConfigTree, knownPaths: [String]) throws -> Section {
         var section = Section()
@@ -34,7 +37,11 @@ struct ConfigReader: ConfigVisitor {
         section.visit(&reader)
         reader.reportUnknownKeys()
         guard reader.problems.isEmpty else {
-            throw Failure(.configuration, reader.problems.map(\.text).joined(separator: "\n"))
+            let more = reader.problems.count - mostProblems
+            throw Failure(
+                .configuration,
+                (reader.problems.prefix(mostProblems).map(\.text) + (more > 0 ? ["and \(more) more"] : [])).joined(
+                    separator: "\n"))
         }
         return section
     }
@@ -100,7 +107,7 @@ struct ConfigReader: ConfigVisitor {
     /// To be called once all keys are named. A wrong `kind` makes the keys that depend on it unknowable: they are not reported.
     private mutating func reportUnknownKeys() {
         guard !problems.contains(where: { $0.key == prefix + "kind" }) else { return }
-        for entry in entries where !names.contains(entry.key) {
+        for entry in entries.filter({ !names.contains($0.key) }).prefix(Self.mostProblems + 1) {
             var text = "unknown key '\(prefix)\(ConfigTree.shortened(entry.key))'"
             let elsewhere = knownPaths.filter { $0.hasSuffix("." + entry.key) || $0 == entry.key }
             if let near = ConfigReader.nearest(to: entry.key, among: names) {
