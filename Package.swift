@@ -22,6 +22,10 @@ let package = Package(
         .executable(name: "fanoise", targets: ["FanoiseTool"]),
         // For Benchmarks/Kernels.
         .library(name: "Kernels", targets: ["Buffers", "Kernels", "Randomness"]),
+        // For Fuzzing.
+        .library(
+            name: "Parsers",
+            targets: ["ArrayFiles", "Checkpoints", "Datasets", "Failures", "Pictures", "Tokenizers", "Training"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -82,3 +82,13 @@ package final class InputFile {
 
 /// The system's sentence for `errno`.
 package func systemMessage(_ code: Int32 = errno) -> String { String(cString: strerror(code)) }
+
+/// What to do about an error of writing.
+package func systemAdvice(_ code: Int32 = errno) -> String {
+    switch code {
+    case ENOSPC, EDQUOT: "free space there or write elsewhere"
+    case EROFS, EACCES, EPERM: "make it writable or write elsewhere"
+    case EMFILE, ENFILE: "raise the limit of open files (ulimit -n)"
+    default: "check the device"
+    }
+}

@@ -24,6 +24,8 @@ struct NPYHeader {
 
     /// The longest header accepted; NumPy itself refuses more than 10,000 bytes unless told otherwise.
     static let maximumLength = 1 << 20
+    /// The most dimensions accepted: NumPy's own limit.
+    static let maximumDimensions = 64
 
     /// - Throws: `Failure(.data)`, naming the file, what is wrong, what was expected and what was found.
     init(file: InputFile) throws {
@@ -62,6 +64,10 @@ struct NPYHeader {
         element = try StoredNumber(descriptor: fields.descriptor, path: file.path)
         isFortranOrder = fields.isFortranOrder
         shape = fields.shape
+        guard shape.count <= Self.maximumDimensions else {
+            throw Failure(
+                .data, "\(file.path): expected at most \(Self.maximumDimensions) dimensions, found \(shape.count)")
+        }
         guard let count = Self.product(shape),
             case (let bytes, false) = count.multipliedReportingOverflow(by: element.byteCount)
         else {

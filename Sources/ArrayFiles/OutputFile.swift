@@ -89,8 +89,7 @@ package final class OutputFile {
     }
 
     private func failure(_ operation: String) -> Failure {
-        let advice = errno == ENOSPC || errno == EDQUOT ? "free space there or write elsewhere" : "check the device"
-        return Failure(.inputOutput, "\(path): \(operation) failed: \(systemMessage()); \(advice)")
+        Failure(.inputOutput, "\(path): \(operation) failed: \(systemMessage()); \(systemAdvice())")
     }
 }
 
@@ -99,11 +98,13 @@ package func syncDirectory(_ path: String) throws {
     let directory = path.isEmpty ? "." : path
     let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else {
-        throw Failure(.inputOutput, "\(directory): cannot be opened as a directory: \(systemMessage())")
+        throw Failure(
+            .inputOutput, "\(directory): cannot be opened as a directory: \(systemMessage()); \(systemAdvice())")
     }
     defer { close(descriptor) }
     // Some network file systems refuse to sync a directory, and have nothing to sync.
     guard fsync(descriptor) == 0 || errno == EINVAL else {
-        throw Failure(.inputOutput, "\(directory): making the directory durable failed: \(systemMessage())")
+        throw Failure(
+            .inputOutput, "\(directory): making the directory durable failed: \(systemMessage()); \(systemAdvice())")
     }
 }

@@ -25,8 +25,11 @@ enum StrictJSON: Equatable {
     }
 
     /// The value of a whole text (RFC 8259, UTF-8): nothing but white space may follow it.
+    ///
+    /// A value takes some forty bytes of memory, so their number is bounded too: one for every four bytes of text, which no text with
+    /// names reaches, and a few.
     init(parsing bytes: UnsafeRawBufferPointer) throws(Malformed) {
-        var parser = Parser(bytes: bytes)
+        var parser = Parser(bytes: bytes, valuesLeft: bytes.count / 4 + 4096)
         self = try parser.value(depth: 0)
         parser.skipSpace()
         guard parser.position == bytes.count else { throw parser.malformed("nothing after the value") }
@@ -61,12 +64,15 @@ enum StrictJSON: Equatable {
 
     private struct Parser {
         let bytes: UnsafeRawBufferPointer
+        var valuesLeft: Int
         var position = 0
         /// Deeper nesting is refused before it exhausts the stack.
         static let maximumDepth = 64
 
         mutating func value(depth: Int) throws(Malformed) -> StrictJSON {
             guard depth < Self.maximumDepth else { throw malformed("at most \(Self.maximumDepth) levels", "more") }
+            valuesLeft -= 1
+            guard valuesLeft >= 0 else { throw malformed("fewer values in \(bytes.count) bytes", "more") }
             skipSpace()
             switch current {
             case UInt8(ascii: "{"): return try object(depth: depth)

@@ -18,7 +18,7 @@ extension Tape {
             linearForward(
                 x.values, weight: weight.values, bias: bias?.values, rows: rows, inputs: inputs, outputs: outputs,
                 into: y)
-            return record(y, shape: Array(shape), inputs: [x, weight, bias]) { [self] dy in
+            return record(y, shape: Array(shape), inputs: [x, weight, bias]) { [unowned self] dy in
                 linearGradients(dy, x, weight, bias?.parameterGradient, rows: rows)
             }
         }
@@ -28,7 +28,7 @@ extension Tape {
             into: preactivation)
         biasActivationForward(
             preactivation, bias: bias?.values, activation: activation, rows: rows, columns: outputs, into: y)
-        return record(y, shape: Array(shape), inputs: [x, weight, bias]) { [self] dy in
+        return record(y, shape: Array(shape), inputs: [x, weight, bias]) { [unowned self] dy in
             let dpreactivation = Floats(count: dy.count)
             activationBackward(
                 dy, preactivation: preactivation, activation: activation, rows: rows, columns: outputs,
@@ -55,7 +55,7 @@ extension Tape {
         let y = Floats(count: x.values.count)
         y.copy(from: x.values)
         addInto(y, r.values)
-        return record(y, shape: x.shape, inputs: [x, r]) { [self] dy in
+        return record(y, shape: x.shape, inputs: [x, r]) { [unowned self] dy in
             pass(dy, to: x)
             pass(dy, to: r)
         }
@@ -63,7 +63,7 @@ extension Tape {
 
     /// The given values in place of x's, gradients passing straight through: x plus a noise that is a constant.
     public func replaceValues(of x: Tensor, with values: Floats) -> Tensor {
-        record(values, shape: x.shape, inputs: [x]) { [self] dy in pass(dy, to: x) }
+        record(values, shape: x.shape, inputs: [x]) { [unowned self] dy in pass(dy, to: x) }
     }
 
     /// `y_r = gain ⊙ (x_r − mean(x_r)) / √(var(x_r) + ε) + shift`, row by row.
@@ -76,7 +76,7 @@ extension Tape {
             x.values, gain: gain.values, shift: shift.values, epsilon: epsilon, rows: rows, columns: columns, into: y,
             mean: mean,
             inverseDeviation: inverseDeviation)
-        return record(y, shape: x.shape, inputs: [x, gain, shift]) { [self] dy in
+        return record(y, shape: x.shape, inputs: [x, gain, shift]) { [unowned self] dy in
             // In place of a gradient that nobody wants: the kernel writes one in any case.
             let dx = Floats(count: dy.count)
             layerNormBackward(
@@ -96,7 +96,7 @@ extension Tape {
         attentionForward(
             qkv: qkv.values, offsets: offsets, heads: heads, width: width, causal: causal, into: y, logSumExp: logSumExp
         )
-        return record(y, shape: [rows, width], inputs: [qkv]) { [self] dy in
+        return record(y, shape: [rows, width], inputs: [qkv]) { [unowned self] dy in
             accumulate(into: qkv) { dqkv in
                 attentionBackward(
                     dy: dy, qkv: qkv.values, y: y, logSumExp: logSumExp, offsets: offsets, heads: heads, width: width,
@@ -123,7 +123,7 @@ extension Tape {
         let y = Floats(count: pictures * (patches + 1) * x.columns)
         prependTokenForward(
             x.values, token: token.values, pictures: pictures, patches: patches, columns: x.columns, into: y)
-        return record(y, shape: [pictures * (patches + 1), x.columns], inputs: [x, token]) { [self] dy in
+        return record(y, shape: [pictures * (patches + 1), x.columns], inputs: [x, token]) { [unowned self] dy in
             let dx = Floats(count: x.values.count)
             prependTokenBackward(
                 dy, pictures: pictures, patches: patches, columns: x.columns, into: dx, dtoken: token.parameterGradient)
@@ -135,7 +135,7 @@ extension Tape {
     public func gather(_ x: Tensor, rows indices: [Int]) -> Tensor {
         let y = Floats(count: indices.count * x.columns)
         gatherRows(x.values, rows: indices, columns: x.columns, into: y)
-        return record(y, shape: [indices.count, x.columns], inputs: [x]) { [self] dy in
+        return record(y, shape: [indices.count, x.columns], inputs: [x]) { [unowned self] dy in
             accumulate(into: x) { dx in
                 dx.fill(0)
                 scatterAddRows(dy, rows: indices, columns: x.columns, into: dx)
@@ -147,7 +147,7 @@ extension Tape {
     public func meanPool(_ x: Tensor, offsets: [Int]) -> Tensor {
         let y = Floats(count: (offsets.count - 1) * x.columns)
         meanPoolForward(x.values, offsets: offsets, columns: x.columns, into: y)
-        return record(y, shape: [offsets.count - 1, x.columns], inputs: [x]) { [self] dy in
+        return record(y, shape: [offsets.count - 1, x.columns], inputs: [x]) { [unowned self] dy in
             accumulate(into: x) { dx in meanPoolBackward(dy, offsets: offsets, columns: x.columns, into: dx) }
         }
     }
@@ -158,7 +158,7 @@ extension Tape {
         let inverseNorms = Floats(count: x.rows)
         normalizeRowsForward(
             x.values, rows: x.rows, columns: x.columns, epsilon: epsilon, into: y, inverseNorms: inverseNorms)
-        return record(y, shape: x.shape, inputs: [x]) { [self] dy in
+        return record(y, shape: x.shape, inputs: [x]) { [unowned self] dy in
             accumulate(into: x) { dx in
                 normalizeRowsBackward(
                     dy: dy, y: y, inverseNorms: inverseNorms, rows: x.rows, columns: x.columns, into: dx)
@@ -175,7 +175,7 @@ extension Tape {
         let y = Floats(count: x.values.count)
         dropoutForward(
             x.values, keep: 1 - probability, field: field, step: step, firstRow: firstRow, columns: columns, into: y)
-        return record(y, shape: x.shape, inputs: [x]) { [self] dy in
+        return record(y, shape: x.shape, inputs: [x]) { [unowned self] dy in
             accumulate(into: x) { dx in
                 dropoutForward(
                     dy, keep: 1 - probability, field: field, step: step, firstRow: firstRow, columns: columns, into: dx)

@@ -64,7 +64,8 @@ public final class Tape {
     ///   - values: the result of the forward kernel.
     ///   - inputs: everything the result depends on, parameters included.
     ///   - backward: receives `d output`, which it must not write to, and hands each input its gradient: `accumulate` for
-    ///     intermediates, kernels that accumulate into `parameterGradient` for parameters. Everything it captures is freed after.
+    ///     intermediates, kernels that accumulate into `parameterGradient` for parameters. Everything it captures is freed after, or
+    ///     with the tape: so it must not hold the tape itself (`[unowned self]`).
     /// - Returns: the output; it requires a gradient when some input does and the tape records.
     public func record(_ values: Floats, shape: [Int], inputs: [Tensor?], backward: @escaping (Floats) -> Void)
         -> Tensor

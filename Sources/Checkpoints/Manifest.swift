@@ -19,6 +19,9 @@ struct Manifest: Codable, Equatable {
     static let state = "state.json"
     static let config = "config.yaml"
 
+    /// Far more than the ranks of any machine need.
+    private static let maximumBytes = 1 << 26
+
     var format = "fanoise checkpoint"
     var version = 1
     var step: Int
@@ -59,6 +62,11 @@ struct Manifest: Codable, Equatable {
                 .data, "\(directory): has no \(Manifest.name): not a checkpoint, or one whose saving was interrupted")
         }
         let file = try InputFile(path: path)
+        guard file.byteCount <= Manifest.maximumBytes else {
+            throw Failure(
+                .data, "\(path): expected a manifest of at most \(Manifest.maximumBytes) bytes, found \(file.byteCount)"
+            )
+        }
         do {
             self = try JSONDecoder().decode(Manifest.self, from: Data(try file.bytes(at: 0, count: file.byteCount)))
         } catch let error as DecodingError {

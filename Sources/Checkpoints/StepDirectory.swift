@@ -72,13 +72,15 @@ struct StepDirectory: Equatable {
         }
         throw Failure(
             .cannotCreate,
-            "\(path): cannot be made a directory: \(systemMessage(code)); check that the path is right and writable")
+            "\(path): cannot be made a directory: \(systemMessage(code)); "
+                + (code == ENOSPC || code == EDQUOT ? systemAdvice(code) : "check that the path is right and writable"))
     }
 
     /// Renames within one folder, durably. - Throws: `Failure(.inputOutput)`.
     static func move(_ source: String, to destination: String) throws {
         guard rename(source, destination) == 0 else {
-            throw Failure(.inputOutput, "\(source): cannot be renamed to \(destination): \(systemMessage())")
+            throw Failure(
+                .inputOutput, "\(source): cannot be renamed to \(destination): \(systemMessage()); \(systemAdvice())")
         }
         try syncDirectory((destination as NSString).deletingLastPathComponent)
     }

@@ -51,20 +51,28 @@ final class SpectrumTask {
     private let root: Int
     private let communicator: any Communicator
     private let solver: any SpectrumSolver
-    /// On the root: what came of the solver.
+    /// On the root: what came of the solver. Elsewhere: a failure that all ranks share.
     private var result: Result<Decomposition, any Error>?
 
-    init(rows: DistributedRows, options: NoiseOptions, seed: UInt64, root: Int, communicator: any Communicator) {
+    convenience init(
+        rows: DistributedRows, options: NoiseOptions, seed: UInt64, root: Int, communicator: any Communicator
+    ) {
+        let solver: any SpectrumSolver =
+            switch options.solver.resolved(rows: rows.rows, columns: rows.columns) {
+            case .svd: SVDSolver(rows, center: options.center, root: root, communicator)
+            case .randomized:
+                RandomizedSolver(
+                    rows, center: options.center, sketch: options.sketch, seed: seed, root: root, communicator)
+            case .gram, .auto: GramSolver(rows, center: options.center, root: root, communicator)
+            }
+        self.init(rows: rows, solver: solver, root: root, communicator: communicator)
+    }
+
+    init(rows: DistributedRows, solver: any SpectrumSolver, root: Int, communicator: any Communicator) {
         self.rows = rows
+        self.solver = solver
         self.root = root
         self.communicator = communicator
-        switch options.solver.resolved(rows: rows.rows, columns: rows.columns) {
-        case .svd: solver = SVDSolver(rows, center: options.center, root: root, communicator)
-        case .randomized:
-            solver = RandomizedSolver(
-                rows, center: options.center, sketch: options.sketch, seed: seed, root: root, communicator)
-        case .gram, .auto: solver = GramSolver(rows, center: options.center, root: root, communicator)
-        }
     }
 
     func begin() throws { if rows.order > 0 { try solver.begin() } }
@@ -73,8 +81,8 @@ final class SpectrumTask {
         guard rows.order > 0 else { return }
         do {
             if let found = try solver.solve() { result = .success(found) }
-        } catch let failure as Failure where communicator.rank == root && failure.kind == .internal {
-            // The others wait in `share`: they must hear of it.
+        } catch let failure as Failure where failure.kind == .internal {
+            // The root's alone, or the same on every rank. All go on to `share`, where those who do not know hear of it.
             result = .failure(failure)
         }
     }

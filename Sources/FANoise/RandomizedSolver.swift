@@ -28,6 +28,10 @@ final class RandomizedSolver: SpectrumSolver {
     private let field: RandomField
     private let root: Int
     private let communicator: any Communicator
+    /// Tests let it fail.
+    var orthonormalize: (Doubles, _ count: Int, _ length: Int) throws -> Void = {
+        try Kernels.orthonormalize($0, count: $1, length: $2)
+    }
 
     init(
         _ rows: DistributedRows, center: Bool, sketch: Int, seed: UInt64, root: Int, _ communicator: any Communicator
@@ -89,7 +93,8 @@ final class RandomizedSolver: SpectrumSolver {
                 try communicator.allReduce(product_LN)
                 basis_LN = product_LN
             }
-            if communicator.rank == root { try orthonormalize(basis_LN, count: l, length: n) }
+            // The others would wait for a root that has failed.
+            try agreed(communicator) { if communicator.rank == root { try orthonormalize(basis_LN, l, n) } }
             try communicator.broadcast(basis_LN, root: root)
         }
         return basis_LN

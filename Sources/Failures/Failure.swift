@@ -26,9 +26,11 @@ public struct Failure: Error, CustomStringConvertible, Sendable {
     /// The sentence shown to the user, without prefix or final newline.
     public let message: String
 
+    /// - Parameter message: what it quotes may come from anywhere: of a message of more than 8 KiB the middle is left out.
     public init(_ kind: Kind, _ message: String) {
         self.kind = kind
-        self.message = message
+        let excess = message.utf8.count > 8192
+        self.message = excess ? "\(message.prefix(1500)) … \(message.suffix(500))" : message
     }
 
     /// The process exit code, 64 to 78.

@@ -25,7 +25,7 @@ extension TrainingStep {
                 Int64(batch.rowIndices.indices.contains(place.row) ? batch.rowIndices[place.row] : -1)
             ])
             try communicator.broadcast(row, root: place.rank)
-            cause = "\(place)" + (row[0] >= 0 ? " (row \(row[0]) of the training data)" : "")
+            cause = "\(place)" + (row[0] >= 0 ? " (row \(name(ofRow: Int(row[0]))) of the training data)" : "")
         }
         throw Failure(
             .data,
@@ -39,7 +39,7 @@ extension TrainingStep {
         let culprits = try communicator.allGather(exchange.nonFiniteParameter ?? -1)
         var cause = "every rank's part of it is, but not their sum"
         if let rank = culprits.firstIndex(where: { $0 >= 0 }) {
-            let rows = try communicator.broadcast(Array(Self.listing(batch).utf8), root: rank)
+            let rows = try communicator.broadcast(Array(listing(batch).utf8), root: rank)
             cause =
                 "\(model.parameters.layout.entries[culprits[rank]].name), from rows \(String(decoding: rows, as: UTF8.self)) "
                 + "of the training data on rank \(rank)"
@@ -50,8 +50,12 @@ extension TrainingStep {
                 + "checkpoint")
     }
 
-    private static func listing(_ batch: PairBatch) -> String {
-        let shown = batch.rowIndices.prefix(8).map(String.init).joined(separator: ", ")
+    private func name(ofRow index: Int) -> String { placeOfRow(index).map { "\(index), \($0)," } ?? "\(index)" }
+
+    private func listing(_ batch: PairBatch) -> String {
+        let shown = batch.rowIndices.prefix(8).map { index in
+            placeOfRow(index).map { "\(index) (\($0))" } ?? "\(index)"
+        }.joined(separator: ", ")
         return batch.rowIndices.count > 8 ? "\(shown), … (\(batch.rowIndices.count) in all)" : shown
     }
 }

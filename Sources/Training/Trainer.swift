@@ -143,6 +143,7 @@ public final class Trainer {
         (self.checkpoints, self.done, evaluatedStep) = (checkpoints, done, state?.evaluatedStep ?? 0)
         agreement = ParameterAgreement(model.parameters, communicator)
         checkpoints.warn = { [log] in log.warn($0) }
+        step.placeOfRow = { [source] in try? source.row($0, alternatives: false).place }
         for warning in warnings { log.warn(warning) }
     }
 

@@ -19,6 +19,8 @@ final class TrainingStep {
     private let configuration: RunConfig
     private let loss: ContrastiveLoss
     let exchange: GradientExchange
+    /// Where a row of the training data stands, `FILE:LINE`, for messages.
+    var placeOfRow: (Int) -> String? = { _ in nil }
     private var clock = PhaseClock()
 
     init(configuration: RunConfig, model: DualEncoder, optimizer: ShardedOptimizer, communicator: any Communicator)

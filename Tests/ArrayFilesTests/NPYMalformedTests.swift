@@ -54,6 +54,10 @@ import Testing
         ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 4)}", ["expected 32 bytes", "found 24", "truncated"]),
         ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2)}", ["expected 16 bytes", "found 24", "trail"]),
         ("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 3)}", ["expected 0 bytes", "trail"]),
+        (
+            "{'descr': '<f4', 'fortran_order': True, 'shape': (\(String(repeating: "1,", count: 64))6)}",
+            ["at most 64 dimensions, found 65"]
+        ),
     ]
 
     @Test(arguments: headers) func wrongHeadersAreNamed(header: String, parts: [String]) throws {

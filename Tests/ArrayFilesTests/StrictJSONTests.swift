@@ -51,4 +51,24 @@ import Testing
     {
         #expect(try Self.parse(StrictJSON.quoted(text)) == .string(text))
     }
+
+    /// A value takes more memory than the two bytes that can write it, so there may not be one every two bytes.
+    @Test(arguments: ["0", "[]", "{}", "\"\""]) func manyTinyValuesAreRefused(value: String) {
+        let text = Array(("[" + Array(repeating: value, count: 1_000_000).joined(separator: ",") + "]").utf8)
+        text.withUnsafeBytes { bytes in
+            let error = #expect(throws: StrictJSON.Malformed.self) { try StrictJSON(parsing: bytes) }
+            #expect(error?.expected.hasPrefix("fewer values") == true)
+        }
+    }
+
+    /// As many as real headers have are read.
+    @Test func manyNamedValuesAreRead() throws {
+        let members = (0..<20_000).map { #""t\#($0)":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}"# }
+        let text = Array("{\(members.joined(separator: ","))}".utf8)
+        guard case .object(let found) = try text.withUnsafeBytes({ try StrictJSON(parsing: $0) }) else {
+            Issue.record("no object")
+            return
+        }
+        #expect(found.count == 20_000)
+    }
 }

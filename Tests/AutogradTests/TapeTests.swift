@@ -42,6 +42,26 @@ struct TapeTests {
             "the shared weight is complete only when its first use has been differentiated; the third was never used")
     }
 
+    /// A pass that nobody differentiates (its step failed) goes away with its tape, activations and all.
+    @Test func anUnusedTapeIsFreed() {
+        let (parameters, references) = parameters([[4, 4], [4], [4], [12, 4]])
+        weak var freedTape: Tape?
+        weak var freedActivation: Tensor?
+        do {
+            let tape = Tape(context: ForwardContext(step: 1, firstRow: 0, dropoutSeed: 3))
+            let x = Tensor(Floats(repeating: 1, count: 8), shape: [2, 4], requiresGradient: true)
+            var y = tape.linear(x, weight: parameters[references[0]], bias: parameters[references[1]])
+            y = tape.add(y, tape.dropout(y, probability: 0.5, stream: 1))
+            y = tape.layerNorm(y, gain: parameters[references[1]], shift: parameters[references[2]], epsilon: 1e-5)
+            let qkv = tape.linear(y, weight: parameters[references[3]])
+            y = tape.attention(qkv: qkv, offsets: [0, 2], heads: 2, causal: true)
+            y = tape.normalizeRows(y)
+            #expect(tape.count >= 7)
+            (freedTape, freedActivation) = (tape, y)
+        }
+        #expect(freedTape == nil && freedActivation == nil)
+    }
+
     @Test func inferenceRemembersNothing() {
         let (parameters, references) = parameters([[2, 2]])
         let tape = Tape(.inference)

@@ -132,6 +132,14 @@ import Testing
         #expect(failureMessage(.data) { _ = try Self.dataset(text) }.hasSuffix("rows.jsonl has no rows"))
     }
 
+    /// A line of many keys takes time in proportion; the repeated one is found.
+    @Test(.timeLimit(.minutes(1))) func manyKeysAreReadInTime() throws {
+        let keys = (0..<200_000).map { #""k\#($0)":0"# }.joined(separator: ",")
+        #expect(try Self.dataset(#"{"image":"a.png","text":"a",\#(keys)}"#).0.count == 1)
+        let message = failureMessage(.data) { _ = try Self.dataset(#"{"image":"a.png","text":"a",\#(keys),"k7":1}"#) }
+        #expect(message.hasSuffix("the key \"k7\" twice"))
+    }
+
     @Test func missingFilesSaySo() {
         #expect(
             failureMessage(.inputMissing) { _ = try JSONLDataset(path: "/no/rows.jsonl") }

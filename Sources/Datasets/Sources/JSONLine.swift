@@ -43,9 +43,11 @@ struct JSONLine {
             reader.skipSpace()
             guard reader.peek == UInt8(ascii: "{") else { throw reader.error("a line is one JSON object, in braces") }
             var fields: [(name: String, value: JSONField)] = []
+            // By bytes: strings that only look alike are equal as strings.
+            var names: Set<[UInt8]> = []
             try reader.object(depth: 1) { name, value in
                 let name = Self.text(bytes, name)
-                guard !fields.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
+                guard names.insert(Array(name.utf8)).inserted else {
                     return "the key \"\(name)\" twice"
                 }
                 fields.append((name, value))
