@@ -46,6 +46,7 @@ let package = Package(
         .systemLibrary(name: "CWebP", pkgConfig: "libwebpdemux", providers: [.apt(["libwebp-dev"])]),
         .systemLibrary(name: "CGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"])]),
         .target(name: "CPictures", dependencies: ["CJPEG", "CPNG"]),
+        .systemLibrary(name: "COniguruma", pkgConfig: "oniguruma", providers: [.apt(["libonig-dev"])]),
         .target(name: "CMPI", dependencies: ["COpenMPI"]),
         .target(name: "CVectorMath", cSettings: [.unsafeFlags(["-O3"])]),
 
@@ -75,7 +76,7 @@ let package = Package(
             name: "Pictures",
             dependencies: ["CFreeType", "CGIF", "CHarfBuzz", "CPNG", "CPictures", "CWebP", "Failures"],
             swiftSettings: numeric),
-        .target(name: "Tokenizers", dependencies: ["Failures"], swiftSettings: numeric),
+        .target(name: "Tokenizers", dependencies: ["ArrayFiles", "COniguruma", "Failures"], swiftSettings: numeric),
         .target(
             name: "Datasets",
             dependencies: ["ArrayFiles", "Buffers", "Failures", "Pictures", "Randomness", "Tokenizers"],
@@ -140,7 +141,12 @@ let package = Package(
         .testTarget(
             name: "PicturesTests", dependencies: ["Failures", "Pictures"], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
-            name: "TokenizersTests", dependencies: ["Failures", "Randomness", "Tokenizers"], swiftSettings: numeric),
+            name: "TokenizersTests", dependencies: ["Failures", "Randomness", "Tokenizers"], exclude: ["Golden"],
+            swiftSettings: numeric),
+        // Encodes for Tests/TokenizersTests/Golden/fuzz_tokenizers.py.
+        .executableTarget(
+            name: "TokenizersProbe", dependencies: ["Failures", "Tokenizers"], path: "Tests/TokenizersProbe",
+            swiftSettings: strict),
         .testTarget(
             name: "DatasetsTests",
             dependencies: ["ArrayFiles", "Buffers", "Datasets", "Failures", "Pictures", "Randomness", "Tokenizers"],

@@ -6,7 +6,7 @@ import Foundation
 ///
 /// Foundation's parsers keep one of several equal keys silently, so that two readers of one file may see different things; this one
 /// refuses them.
-enum StrictJSON: Equatable {
+public enum StrictJSON: Equatable, Sendable {
     case object([(key: String, value: StrictJSON)])
     case array([StrictJSON])
     case string(String)
@@ -18,27 +18,27 @@ enum StrictJSON: Equatable {
     case null
 
     /// What is wrong with a text, and at which byte.
-    struct Malformed: Error, Equatable {
-        var byte: Int
-        var expected: String
-        var found: String
+    public struct Malformed: Error, Equatable {
+        public var byte: Int
+        public var expected: String
+        public var found: String
     }
 
     /// The value of a whole text (RFC 8259, UTF-8): nothing but white space may follow it.
     ///
-    /// A value takes some forty bytes of memory, so their number is bounded too: one for every four bytes of text, which no text with
+    /// A value takes some forty bytes of memory, so their number is bounded too: one for every three bytes of text, which no text with
     /// names reaches, and a few.
-    init(parsing bytes: UnsafeRawBufferPointer) throws(Malformed) {
-        var parser = Parser(bytes: bytes, valuesLeft: bytes.count / 4 + 4096)
+    public init(parsing bytes: UnsafeRawBufferPointer) throws(Malformed) {
+        var parser = Parser(bytes: bytes, valuesLeft: bytes.count / 3 + 4096)
         self = try parser.value(depth: 0)
         parser.skipSpace()
         guard parser.position == bytes.count else { throw parser.malformed("nothing after the value") }
     }
 
-    static func == (left: StrictJSON, right: StrictJSON) -> Bool {
+    public static func == (left: StrictJSON, right: StrictJSON) -> Bool {
         switch (left, right) {
         case (.object(let left), .object(let right)):
-            left.elementsEqual(right) { $0.key == $1.key && $0.value == $1.value }
+            left.elementsEqual(right) { $0.key.utf8.elementsEqual($1.key.utf8) && $0.value == $1.value }
         case (.array(let left), .array(let right)): left == right
         case (.string(let left), .string(let right)), (.number(let left), .number(let right)): left == right
         case (.integer(let left), .integer(let right)): left == right
@@ -49,7 +49,7 @@ enum StrictJSON: Equatable {
     }
 
     /// `text` between quotation marks, escaped.
-    static func quoted(_ text: String) -> String {
+    public static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -95,7 +95,8 @@ enum StrictJSON: Equatable {
 
         private mutating func object(depth: Int) throws(Malformed) -> StrictJSON {
             var members: [(key: String, value: StrictJSON)] = []
-            var keys: Set<String> = []
+            // By bytes: strings are equal where only their canonical forms are, and such keys are two.
+            var keys: Set<[UInt8]> = []
             position += 1
             if accept("}") { return .object([]) }
             repeat {
@@ -103,7 +104,7 @@ enum StrictJSON: Equatable {
                 guard current == UInt8(ascii: "\"") else { throw malformed("a key in quotation marks") }
                 let start = position
                 let key = try string()
-                guard keys.insert(key).inserted else {
+                guard keys.insert(Array(key.utf8)).inserted else {
                     position = start
                     throw malformed("each key once", "'\(key)' twice")
                 }
@@ -126,7 +127,9 @@ enum StrictJSON: Equatable {
         private mutating func string() throws(Malformed) -> String {
             let start = position
             position += 1
-            var text: [UInt8] = []
+            let plain = bytes[position...].prefix { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+            var text = Array(plain)
+            position = plain.endIndex
             while let byte = current, byte != UInt8(ascii: "\"") {
                 guard byte >= 0x20 else { throw malformed("no control character in a string") }
                 position += 1

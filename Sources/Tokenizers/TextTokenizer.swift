@@ -32,5 +32,6 @@ extension ByteBPETokenizer: TextTokenizer {
 /// - Parameter name: how messages call the file.
 /// - Throws: `Failure(.data)` that names the place and what is wrong there.
 public func readTokenizer(json: Data, name: String) throws -> any TextTokenizer {
-    try ByteBPETokenizer(json: json, name: name)
+    if let trained = try? ByteBPETokenizer(json: json, name: name), trained.wrote(json) { return trained }
+    return try Tokenizer(json: json, name: name)
 }

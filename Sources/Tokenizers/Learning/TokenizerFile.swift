@@ -67,6 +67,16 @@ extension ByteBPETokenizer {
         return Data(document.utf8)
     }
 
+    /// Whether a file is what this tokenizer writes, whatever its truncation.
+    func wrote(_ file: Data) -> Bool {
+        let own = String(decoding: json(), as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        let theirs = String(decoding: file, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        return own.count == theirs.count
+            && zip(own, theirs).allSatisfy {
+                $0 == $1 || ($0.hasPrefix("  \"truncation\"") && $1.hasPrefix("  \"truncation\""))
+            }
+    }
+
     /// Writes `tokenizer.json`, replacing what was there in one step.
     /// - Throws: `Failure(.cannotCreate)`.
     public func write(path: String, contextLength: Int? = nil) throws {

@@ -1,0 +1,65 @@
+// Tokenizers of model directories. Not here: tokenizer.json itself (EqualityTests).
+
+import Failures
+import Foundation
+import Testing
+
+@testable import Tokenizers
+
+/// Expected ids are those of `transformers` 5 for the same vocabularies, by reading them: no merges but those listed apply.
+@Suite struct TokenizerDirectoryTests {
+    static let bertVocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nface\n##s\n,\n"
+
+    @Test func vocabTextIsBERT() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("vocab.txt", Self.bertVocabulary.utf8)
+        let tokenizer = try Tokenizer(directory: folder.path)
+        #expect(tokenizer.encode("The faces, [MASK] x") == [2, 5, 6, 7, 8, 4, 1, 3])
+        #expect(tokenizer.vocabularySize == 9)
+        try folder.write("tokenizer_config.json", #"{"do_lower_case": false, "tokenizer_class": "BertTokenizer"}"#.utf8)
+        #expect(try Tokenizer(directory: folder.path).encode("The face") == [2, 1, 6, 3])
+    }
+
+    @Test func tokenizerJSONComesFirst() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("vocab.txt", Self.bertVocabulary.utf8)
+        try folder.write("tokenizer.json", TokenizerDamageTests.bpe.utf8)
+        let tokenizer = try Tokenizer(directory: folder.path)
+        #expect(
+            tokenizer.encode("ab") == [3] && tokenizer.file(contextLength: 2) == Data(TokenizerDamageTests.bpe.utf8))
+    }
+
+    static let vocabulary =
+        #"{"<|startoftext|>": 0, "<|endoftext|>": 1, "a": 2, "b": 3, "b</w>": 4, "ab</w>": 5, "Ġ": 6, "ab": 7, "Ġab": 8, "<s>": 9, "</s>": 10}"#
+
+    @Test(arguments: [
+        ("GPT2Tokenizer", "a b\nĠ ab\n", "ab ab<|endoftext|>", [Int32](arrayLiteral: 7, 8, 1)),
+        ("CLIPTokenizerFast", "#version: 0.2\na b</w>\n", "AB  b", [0, 5, 4, 1]),
+        ("RobertaTokenizer", "a b\n", "ab", [9, 7, 10]), ("Qwen2Tokenizer", "a b\n", "abab", [7, 7]),
+    ]) func vocabJSONAndMerges(kind: String, merges: String, text: String, ids: [Int32]) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("vocab.json", Self.vocabulary.utf8)
+        try folder.write("merges.txt", merges.utf8)
+        try folder.write("tokenizer_config.json", #"{"tokenizer_class": "\#(kind)"}"#.utf8)
+        #expect(try Tokenizer(directory: folder.path).encode(text) == ids)
+    }
+
+    @Test func whatIsMissingIsNamed() throws {
+        let folder = try TemporaryFolder()
+        func message(_ kind: Failure.Kind) -> String {
+            failureMessage(kind) { _ = try Tokenizer(directory: folder.path) }
+        }
+        #expect(
+            message(.inputMissing).contains("has no tokenizer.json, no vocab.txt, and no vocab.json with merges.txt"))
+        try folder.write("vocab.json", Self.vocabulary.utf8)
+        #expect(message(.inputMissing).contains("merges.txt"))
+        try folder.write("merges.txt", "a b\n".utf8)
+        #expect(message(.data).contains("names the class ''"))
+        try folder.write("tokenizer_config.json", #"{"tokenizer_class": "XLMTokenizer"}"#.utf8)
+        #expect(message(.data).contains("names the class 'XLMTokenizer'"))
+        try folder.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n".utf8)
+        #expect(message(.data).contains("lacks the sep_token '[SEP]'"))
+        try folder.write("vocab.txt", "[PAD]\n[UNK]\n[UNK]\n".utf8)
+        #expect(message(.data).contains("line 3 has '[UNK]' a second time"))
+    }
+}
