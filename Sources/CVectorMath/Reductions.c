@@ -66,3 +66,17 @@ DISPATCH double fanoise_exp_sum_row(const float *x, long n, float maximum) {
 DISPATCH void fanoise_exp_scale_row(float *x, long n, float shift, float scale) {
     FOR_VECTORS(i, n, part, { put(x + i, scale * v_exp(get(x + i, part) - shift), part); });
 }
+
+DISPATCH long fanoise_first_at_least(const float *x, long n, float threshold) {
+    for (long start = 0; start < n; start += 128) {
+        long length = n - start < 128 ? n - start : 128;
+        i16 found = 0;
+        FOR_VECTORS(i, length, part, { found |= (part ? load_part(x + start + i, part, -INFINITY) : load(x + start + i)) >= threshold; });
+        int32_t any = 0;
+        for (int lane = 0; lane < LANES; lane++) any |= found[lane];
+        // Where the threshold is −∞, the filling of an incomplete vector counts too: the loop decides.
+        for (long i = start; any && i < start + length; i++)
+            if (x[i] >= threshold) return i;
+    }
+    return -1;
+}

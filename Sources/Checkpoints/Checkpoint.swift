@@ -63,6 +63,11 @@ public struct Checkpoint: Sendable {
         return Data(try file.bytes(at: 0, count: file.byteCount))
     }
 
+    /// SHA-256 of the manifest, which holds those of all files: two checkpoints with the same are the same.
+    public var digest: String {
+        get throws { hexadecimal(Digest.of(try Self.contents("\(path)/\(Manifest.name)"))) }
+    }
+
     /// One of the `extraFiles` given to `save`; nil when there was none of that name.
     public func extraFile(_ name: String) throws -> Data? {
         files.contains(name) ? try Self.contents("\(path)/\(name)") : nil

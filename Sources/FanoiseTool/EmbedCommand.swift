@@ -1,10 +1,12 @@
-// `fanoise embed`: parsing and printing only. Not here: encoding (TrainedModel).
+// `fanoise embed`: parsing and printing only. Not here: encoding (Training/Use).
 
 public import ArgumentParser
+public import ArrayFiles
 import Failures
 public import Training
 
 extension Side: ExpressibleByArgument {}
+extension RowType: ExpressibleByArgument {}
 
 /// Turns the rows of a file into embeddings.
 struct EmbedCommand: ParsableCommand {
@@ -12,31 +14,60 @@ struct EmbedCommand: ParsableCommand {
         commandName: "embed",
         abstract: "Embed one side of a file's rows: .npy, one row each, order kept.",
         discussion: """
-            FILE is JSONL like the training data (the side's column of the run's configuration is read; other columns may be missing) or, \
-            for a text side, plain text with one text a line. Rows are sharded over ranks and encoded chunk by chunk.
+            FILE is data like that of training (the side's column of the run's configuration is read; other columns may be missing) or, \
+            for a text side, plain text with one text a line. Rows are sharded over ranks, encoded chunk by chunk and written as they \
+            come: memory does not grow with their number. What is written does not depend on the number of ranks. A job that was \
+            stopped goes on where it was when it is started again with the same arguments; OUTPUT.partial and OUTPUT.progress hold \
+            what was done until then.
             """)
 
     @OptionGroup var source: CheckpointOptions
-    @Option(help: "The rows to embed: .jsonl, or .txt for a text side.") var input: String
+    @Option(help: "The rows to embed.") var input: String
     @Option(help: "query or target.") var side: Side
-    @Option(help: "Array to write (.npy, float32, rows × embedding width).") var output: String
+    @Option(help: "Array to write (.npy, rows × embedding width).") var output: String
+    @Option(help: "float32 or float16.") var dtype = RowType.float32
     @Option(help: "Rows encoded at a time.") var chunk = 256
+    @Option(help: "Seconds between saves of what was done.") var saveEvery = 30.0
     @OptionGroup var world: WorldOptions
     @Flag(help: "Print one JSON object on standard output.") var json = false
 
     func validate() throws {
         guard chunk > 0 else { throw ValidationError("--chunk \(chunk) must be at least 1") }
+        guard saveEvery >= 0 else { throw ValidationError("--save-every \(saveEvery) must be 0 or more") }
     }
 
     func run() throws {
-        let (source, input, side, output, chunk, json) = (source, input, side, output, chunk, json)
-        try world.run { communicator in
+        let (source, input, side, output, json) = (source, input, side, output, json)
+        var options = TrainedModel.EmbeddingOptions()
+        (options.type, options.chunk, options.secondsBetweenSaves) = (dtype, chunk, saveEvery)
+        try world.run { [options] communicator in
             let model = try source.model(communicator)
             let rows = try model.rows(of: input, side: side)
-            try model.writeEmbeddings(of: rows, side: side, to: output, chunk: chunk, communicator: communicator)
+            let done = try model.writeEmbeddings(
+                of: rows, side: side, to: output, options: options, say: { if communicator.rank == 0 { tell($0) } },
+                communicator: communicator)
             guard communicator.rank == 0 else { return }
-            tell("\(output): \(rows.count) rows of \(model.columns)")
-            if json { try printJSON(["rows": rows.count, "columns": model.columns, "ranks": communicator.size]) }
+            let rate = Double(done.rows - done.resumedRows) / max(done.seconds, 1e-9)
+            tell("\(output): \(done.rows) rows of \(model.columns), \(fixed(rate, 0)) a second")
+            guard json else { return }
+            try printJSON(
+                Report(
+                    rows: done.rows, columns: model.columns, resumedRows: done.resumedRows, rowsPerSecond: rate,
+                    ranks: communicator.size))
+        }
+    }
+
+    private struct Report: Encodable {
+        let rows: Int
+        let columns: Int
+        let resumedRows: Int
+        let rowsPerSecond: Double
+        let ranks: Int
+
+        enum CodingKeys: String, CodingKey {
+            case rows, columns, ranks
+            case resumedRows = "resumed_rows"
+            case rowsPerSecond = "rows_per_second"
         }
     }
 }

@@ -93,6 +93,11 @@ struct CheckpointOptions: ParsableArguments {
 
     /// The model, telling once of newer checkpoints that are damaged. *Collective.*
     func model(_ communicator: any Communicator) throws -> TrainedModel {
+        try Self.model(run: run, checkpoint: checkpoint, communicator)
+    }
+
+    /// The same of one of the two. *Collective.*
+    static func model(run: String?, checkpoint: String?, _ communicator: any Communicator) throws -> TrainedModel {
         let source: TrainedModel.Source = run.map { .run($0) } ?? .checkpoint(checkpoint ?? "")
         return try TrainedModel(
             source, warn: { if communicator.rank == 0 { tell("warning: \($0)") } }, communicator: communicator)

@@ -33,3 +33,16 @@ func printJSON(_ value: some Encodable) throws {
     let text = String(decoding: try encoder.encode(value), as: UTF8.self)
     try printLine(text.replacingOccurrences(of: "\"\(mark)\"", with: "null"))
 }
+
+/// A number with so many digits behind the point.
+func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+
+extension OutputFile {
+    /// Appends a JSON object as a line, keys sorted.
+    func write(line value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let line = try encoder.encode(value) + [UInt8(ascii: "\n")]
+        try line.withUnsafeBytes { try write($0) }
+    }
+}

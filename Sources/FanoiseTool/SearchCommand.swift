@@ -1,56 +1,161 @@
-// `fanoise search`: parsing and printing only. Not here: encoding and scoring (TrainedModel).
+// `fanoise search`: parsing and printing only. Not here: encoding and scoring (Training/Use).
 
 import ArgumentParser
 import ArrayFiles
+import Buffers
+import Collectives
 import Failures
+import Foundation
 import Training
 
-/// Finds the rows of an index that are nearest to a text or a picture.
+/// Finds the rows of an index that are nearest to texts, pictures or embeddings.
 struct SearchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search",
-        abstract: "Nearest neighbours of a text or a picture among embeddings.",
+        abstract: "Exact nearest neighbours of texts, pictures or embeddings among embeddings.",
         discussion: """
-            The index is what `fanoise embed` wrote for the other side. With --rows FILE, the file that was embedded, results are shown \
-            with their content.
+            The index is a .npy file of embeddings, as `fanoise embed` writes for the other side; it may be larger than memory. Rows are \
+            scored by dot product, ties are in row order, and the result does not depend on the number of ranks, which share the rows. \
+            --queries takes many at once: data as `fanoise embed` reads it, or a .npy file of embeddings, which needs no model. With \
+            --rows FILE, the file that was embedded, results are shown with their content. --output writes one line of JSON a query: \
+            {"query": 0, "results": [{"row": 17, "score": 0.83}, …]}.
             """)
 
-    @OptionGroup var source: CheckpointOptions
+    @Option(name: .customLong("run"), help: "A run's folder: its newest valid checkpoint is used.")
+    var runFolder: String?
+    @Option(help: "A checkpoint's folder (…/checkpoints/step-00000600).") var checkpoint: String?
     @Option(help: "Embeddings to search (.npy).") var index: String
     @Option(help: "The file the index was made of, to show what was found.") var rows: String?
     @Option(help: "A text to search for.") var text: String?
-    @Option(help: "A picture to search for (.png).") var image: String?
-    @Option(help: "How many results.") var top = 10
+    @Option(help: "A picture to search for.") var image: String?
+    @Option(help: "Many queries: a file of rows, or of embeddings (.npy).") var queries: String?
+    @Option(help: "The side that encodes queries (default: the first that can).") var side: Side?
+    @Option(help: "How many results of each query.") var top = 10
+    @Option(help: "Queries encoded at a time.") var chunk = 256
+    @Option(help: "Results to write, one JSON object a line (.jsonl).") var output: String?
+    @OptionGroup var world: WorldOptions
     @Flag(help: "Print one JSON object on standard output.") var json = false
+
+    /// Queries shown to people.
+    private static let shown = 10
 
     func validate() throws {
         guard top > 0 else { throw ValidationError("--top \(top) must be at least 1") }
-        guard (text == nil) != (image == nil) else {
-            throw ValidationError("give exactly one of --text TEXT and --image FILE")
+        guard chunk > 0 else { throw ValidationError("--chunk \(chunk) must be at least 1") }
+        guard [text, image, queries].count(where: { $0 != nil }) == 1 else {
+            throw ValidationError("give exactly one of --text TEXT, --image FILE and --queries FILE")
+        }
+        guard runFolder == nil || checkpoint == nil else {
+            throw ValidationError("give at most one of --run DIR and --checkpoint DIR")
+        }
+        guard runFolder != nil || checkpoint != nil || queries?.hasSuffix(".npy") == true && rows == nil else {
+            throw ValidationError("give --run DIR or --checkpoint DIR: only --queries FILE.npy needs no model")
         }
     }
 
     func run() throws {
-        let (source, index, rowsFile, top, json) = (source, index, rows, top, json)
-        let question: TrainedModel.Question = text.map { .text($0) } ?? .picture(path: image ?? "")
-        try WorldOptions.alone { communicator in
-            let model = try source.model(communicator)
-            let array = try NPYArray.read(path: index)
-            let found = try model.nearest(to: question, in: array, named: index, count: top)
-            let other: Side = try model.side(for: question) == .query ? .target : .query
-            let shown = try rowsFile.map { try model.rows(of: $0, side: other) }
-            if let shown, shown.count != array.shape[0] {
-                throw Failure(.data, "\(rowsFile ?? "") has \(shown.count) rows, but \(index) has \(array.shape[0])")
+        let command = self
+        try world.run { communicator in
+            let search = try command.prepared(communicator)
+            let start = ContinuousClock.now
+            let best = try nearestRows(
+                queries: search.queries, columns: search.columns, in: search.index, depth: command.top,
+                communicator: communicator)
+            let seconds = (ContinuousClock.now - start) / .seconds(1)
+            try agreed(communicator) {
+                guard communicator.rank == 0 else { return }
+                try command.print(search, seconds: seconds) { query in
+                    try best.sorted(query: query).map {
+                        SearchResult(row: $0.row, score: $0.score, content: try search.shown?.content($0.row))
+                    }
+                }
             }
-            let results = try found.map {
-                SearchResult(row: $0.row, score: $0.score, content: try shown?.content($0.row))
-            }
-            for (place, result) in results.enumerated() {
-                tell("\(place + 1)  row \(result.row)  \(fixed(Double(result.score)))  \(result.content ?? "")")
-            }
-            if json { try printJSON(["results": results]) }
         }
     }
+
+    /// The queries' embeddings, the index, and the rows to show.
+    private func prepared(_ communicator: any Communicator) throws -> Search {
+        let index = try agreed(communicator) { try StoredMatrix(npy: self.index) }
+        guard runFolder != nil || checkpoint != nil else {
+            let array = try agreed(communicator) { try StoredMatrix(npy: queries ?? "") }
+            let values = try agreed(communicator) { try array.floats(0..<array.rows) }
+            return Search(queries: values, columns: array.columns, index: index, shown: nil)
+        }
+        let model = try CheckpointOptions.model(run: runFolder, checkpoint: checkpoint, communicator)
+        let (questions, side) = try agreed(communicator) { () -> (EmbeddableRows?, Side) in
+            if let queries = self.queries {
+                let side = self.side ?? .query
+                return (queries.hasSuffix(".npy") ? nil : try model.rows(of: queries, side: side), side)
+            }
+            let question: TrainedModel.Question = text.map { .text($0) } ?? .picture(path: image ?? "")
+            return (model.row(of: question), try self.side ?? model.side(for: question))
+        }
+        let values =
+            try questions.map { try model.embeddings(of: $0, side: side, chunk: chunk, communicator: communicator) }
+            ?? agreed(communicator) {
+                let array = try StoredMatrix(npy: queries ?? "")
+                return try array.floats(0..<array.rows)
+            }
+        let shown = try agreed(communicator) { try rows.map { try model.rows(of: $0, side: side.other) } }
+        if let shown, shown.count != index.rows {
+            throw Failure(.data, "\(rows ?? "") has \(shown.count) rows, but \(index.name) has \(index.rows)")
+        }
+        return Search(queries: values, columns: model.columns, index: index, shown: shown)
+    }
+
+    private func print(_ search: Search, seconds: Double, _ results: (Int) throws -> [SearchResult]) throws {
+        let single = queries == nil
+        var file: OutputFile?
+        if let output { file = try OutputFile(path: output) }
+        var collected: [SearchResults] = []
+        let count = search.queries.count / search.columns
+        for query in 0..<count {
+            let result = SearchResults(query: query, results: try results(query))
+            if result.query < Self.shown {
+                if !single { tell("query \(result.query)") }
+                for (place, found) in result.results.enumerated() {
+                    tell("\(place + 1)  row \(found.row)  \(fixed(Double(found.score)))  \(found.content ?? "")")
+                }
+            }
+            if let file { try file.write(line: result) } else { collected.append(result) }
+        }
+        try file?.commit()
+        if !single {
+            let work = 2 * Double(count) * Double(search.index.rows) * Double(search.columns)
+            tell(
+                "\(count) queries among \(search.index.rows) rows of \(search.columns): \(fixed(seconds, 3)) s, "
+                    + "\(fixed(work / max(seconds, 1e-9) / 1e9, 1)) GFLOP/s" + (output.map { "; \($0)" } ?? ""))
+        }
+        guard json else { return }
+        if single, output == nil {
+            try printJSON(["results": collected.first?.results ?? []])
+        } else {
+            try printJSON(
+                SearchReport(
+                    queries: count, rows: search.index.rows, seconds: seconds,
+                    results: output == nil ? collected.map(\.results) : nil))
+        }
+    }
+}
+
+/// What a search is made of.
+private struct Search {
+    let queries: Floats
+    let columns: Int
+    let index: StoredMatrix
+    let shown: EmbeddableRows?
+}
+
+private struct SearchReport: Encodable {
+    let queries: Int
+    let rows: Int
+    let seconds: Double
+    let results: [[SearchResult]]?
+}
+
+private struct SearchResults: Encodable {
+    let query: Int
+    let results: [SearchResult]
 }
 
 private struct SearchResult: Encodable {

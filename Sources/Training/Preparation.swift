@@ -9,6 +9,9 @@ import Tokenizers
 public enum Side: String, Sendable, CaseIterable {
     case query, target
 
+    /// The side across.
+    public var other: Side { self == .query ? .target : .query }
+
     /// The tokenizer's file in checkpoints.
     var tokenizerFile: String { "\(rawValue)_tokenizer.json" }
 }

@@ -2,14 +2,12 @@
 //
 // Shapes: B local rows, M rows of an index, E embedding width.
 
-public import ArrayFiles
-import Buffers
+public import Buffers
 import Checkpoints
 public import Collectives
 import Datasets
 import Failures
 import Foundation
-import Kernels
 
 /// A model as a checkpoint holds it, with its configuration and tokenizers.
 public struct TrainedModel {
@@ -31,6 +29,8 @@ public struct TrainedModel {
     public let configuration: RunConfig
     let embedder: Embedder
     let preparation: PairPreparation
+    /// Tells this model from every other: of its checkpoint's files.
+    public let identity: String
 
     /// *Collective.*
     /// - Parameter warn: on every rank, receives a sentence for each newer checkpoint of a run that cannot be used.
@@ -52,7 +52,7 @@ public struct TrainedModel {
             skipped.forEach(warn)
             checkpoint = newest
         }
-        (configuration, embedder, preparation) = try agreed(communicator) {
+        (configuration, embedder, preparation, identity) = try agreed(communicator) {
             let configuration = try RunConfig.parse(checkpoint.config, file: "\(checkpoint.path)/config.yaml")
             let tokenizers = try SideTokenizers(configuration) { try checkpoint.extraFile($0) }
             let model = try DualEncoder(
@@ -61,7 +61,7 @@ public struct TrainedModel {
             try checkpoint.loadParameters(layout: model.parameters.layout, into: model.parameters.values)
             return (
                 configuration, Embedder(model: model, normalizes: configuration.noise.normalizesEmbeddings),
-                configuration.preparation(tokenizers, augments: false)
+                configuration.preparation(tokenizers, augments: false), try checkpoint.digest
             )
         }
     }
@@ -80,34 +80,11 @@ public struct TrainedModel {
     /// The rows of a file that can be embedded as one side. Local.
     public func rows(of path: String, side: Side) throws -> EmbeddableRows {
         let column = configuration.column(side)
+        if column.kind == .features {
+            return EmbeddableRows(try ArraySource(path: path, query: column, target: column))
+        }
         if column.kind == .text, !path.hasSuffix(".jsonl") { return try EmbeddableRows(InlineSource(linesOf: path)) }
         return EmbeddableRows(try JSONLDataset(path: path, query: column, target: column))
-    }
-
-    /// Embeds rows and writes them in order, [rows, E]; rank 0 writes. *Collective.*
-    ///
-    /// Rows go round the ranks chunk by chunk, so that no rank holds more than a chunk of each.
-    public func writeEmbeddings(
-        of rows: EmbeddableRows, side: Side, to path: String, chunk: Int, communicator: any Communicator
-    ) throws {
-        let set = try agreed(communicator) { try self.set(rows.source, side: side) }
-        let writer = try agreed(communicator) {
-            communicator.rank == 0 ? try NPYWriter(path: path, shape: [rows.count, columns]) : nil
-        }
-        let encoder = side == .query ? embedder.model.query : embedder.model.target
-        for start in stride(from: 0, to: rows.count, by: chunk * communicator.size) {
-            let parts = (0..<communicator.size).map { rank in
-                min(start + rank * chunk, rows.count)..<min(start + (rank + 1) * chunk, rows.count)
-            }
-            let local = try agreed(communicator) {
-                try embedder.embeddings(Array(parts[communicator.rank]), chunk: chunk, encoder) { try set.queries($0) }
-            }
-            let counts = parts.map { $0.count * columns }
-            let all = Floats(count: counts.reduce(0, +))
-            try communicator.allGather(local, counts: counts, into: all)
-            try agreed(communicator) { try writer?.append(all) }
-        }
-        try agreed(communicator) { try writer?.finish() }
     }
 
     /// The side that can encode a question.
@@ -122,41 +99,22 @@ public struct TrainedModel {
         throw Failure(.usage, "neither side of this model encodes a \(kind.rawValue)")
     }
 
-    /// The rows of an index, [M, E], whose dot products with the question's embedding are largest, best first; ties in row order. Local.
-    public func nearest(to question: Question, in index: NPYArray, named name: String, count: Int) throws -> [(
-        row: Int, score: Float
-    )] {
-        guard index.shape.count == 2, index.shape[1] == columns else {
-            throw Failure(
-                .data, "\(name) has shape \(index.shape); expected rows × \(columns), as `fanoise embed` writes them")
-        }
-        let side = try side(for: question)
-        let source: InlineSource
-        switch question {
-        case .text(let text): source = InlineSource([(.text(text, alternatives: []), "--text")], kind: .text)
-        case .picture(let path): source = InlineSource([(.picture(path: path), path)], kind: .picture)
-        }
-        let encoder = side == .query ? embedder.model.query : embedder.model.target
-        if let element = firstNonFinite(index.values) {
-            throw Failure(
-                .data,
-                "\(name): row \(element / max(columns, 1)) has an element that is not finite; embed the rows again")
-        }
-        let embedding = try embedder.embeddings(try set(source, side: side).queries([0]).encoderInput, encoder)
-        let rows = index.shape[0]
-        let scores = Floats(count: rows)
-        gemm(
-            Matrix(index.values, rows: rows, columns: columns), .none, Matrix(embedding, rows: 1, columns: columns),
-            .transposed,
-            into: Matrix(scores, rows: rows, columns: 1))
-        let order = (0..<rows).sorted { (scores[$0], $1) > (scores[$1], $0) }
-        return order.prefix(count).map { ($0, scores[$0]) }
+    /// Embeddings of questions, [questions, E], in their order; the same on every rank. *Collective.*
+    public func embeddings(of questions: EmbeddableRows, side: Side, chunk: Int, communicator: any Communicator) throws
+        -> Floats
+    {
+        let rows = try agreed(communicator) { try sideRows(questions.source, side: side, unitRows: chunk) }
+        return try rows.gathered(communicator)
     }
 
-    /// A set whose both sides are prepared as one side of this model.
-    private func set(_ source: any PairSource, side: Side) throws -> EvaluationSet {
-        let own = side == .query ? preparation.query : preparation.target
-        return try EvaluationSet(source: source, preparation: PairPreparation(query: own, target: own))
+    /// One question as a row. Local.
+    public func row(of question: Question) -> EmbeddableRows {
+        switch question {
+        case .text(let text):
+            EmbeddableRows(InlineSource([(.text(text, alternatives: []), "--text")], kind: .text))
+        case .picture(let path):
+            EmbeddableRows(InlineSource([(.picture(path: path), path)], kind: .picture))
+        }
     }
 }
 
@@ -167,6 +125,16 @@ public struct EmbeddableRows: Sendable {
     init(_ source: any PairSource) { self.source = source }
 
     public var count: Int { source.count }
+
+    /// Tells whether the rows are what they were.
+    var fingerprint: UInt64 {
+        if let file = source as? JSONLDataset { return file.fingerprint }
+        if let arrays = source as? ArraySource { return arrays.fingerprint }
+        return (0..<source.count).reduce(0xcbf2_9ce4_8422_2325 as UInt64) { hash, row in
+            let content = (try? content(row)) ?? ""
+            return (content.utf8 + [0xFF]).reduce(hash) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        }
+    }
 
     /// A row's content, to show: its text, or its picture's path.
     public func content(_ row: Int) throws -> String {

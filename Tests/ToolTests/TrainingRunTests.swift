@@ -111,7 +111,6 @@ import Testing
         let order = scores.indices.sorted { scores[$0] > scores[$1] }
 
         let arguments = ["search", "--run", tiny.run, "--index", tiny.folder.file("query.npy"), "--top", "5", "--json"]
-        // Ranks are no option of a search: it is one rank's work, under mpirun too.
         let outcome = try Program.run(
             arguments + ["--text", TinyRun.text(3), "--rows", tiny.folder.file("train.jsonl")], start)
         #expect(outcome.code == 0, "\(outcome.errors)")

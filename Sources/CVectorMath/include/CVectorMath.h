@@ -42,6 +42,8 @@ double fanoise_dot(const float *x, const float *y, long count);
 long fanoise_first_non_finite(const float *x, long count);
 /// The largest element, −∞ of none; NaN is not promised to be seen.
 float fanoise_row_max(const float *x, long count);
+/// Index of the first element that is `threshold` or more; -1 when there is none. NaN is less than everything.
+long fanoise_first_at_least(const float *x, long count, float threshold);
 /// Σ e^(x_i − maximum), summed in float64; 0 for maximum = −∞.
 double fanoise_exp_sum_row(const float *x, long count, float maximum);
 /// x = scale · e^(x − shift).

@@ -6,7 +6,7 @@ import Foundation
 ///
 /// The thread lives until the last element is made, an error occurs or `stop()` is called; it holds this object, so whoever owns it
 /// must stop it.
-final class Prefetcher<Element: Sendable>: @unchecked Sendable {
+package final class Prefetcher<Element: Sendable>: @unchecked Sendable {
     // Everything mutable is used under `condition` alone.
     private let condition = NSCondition()
     private var ready: [Result<Element, any Error>] = []
@@ -14,7 +14,7 @@ final class Prefetcher<Element: Sendable>: @unchecked Sendable {
     private var isRunning = true
 
     /// - Parameter make: called on the thread, once for each index, in order.
-    init(_ range: ClosedRange<Int>, depth: Int, make: @escaping @Sendable (Int) throws -> Element) {
+    package init(_ range: ClosedRange<Int>, depth: Int, make: @escaping @Sendable (Int) throws -> Element) {
         precondition(depth > 0, "a depth of \(depth)")
         let thread = Thread { self.run(range, depth: depth, make: make) }
         thread.name = "fanoise data"
@@ -43,7 +43,7 @@ final class Prefetcher<Element: Sendable>: @unchecked Sendable {
 
     /// The next element, as soon as it is made; nil after the last one and after `stop()`.
     /// - Throws: what `make` threw, now and at every later call.
-    func next() throws -> Element? {
+    package func next() throws -> Element? {
         condition.lock()
         defer { condition.unlock() }
         while ready.isEmpty, isRunning { condition.wait() }
@@ -54,7 +54,7 @@ final class Prefetcher<Element: Sendable>: @unchecked Sendable {
     }
 
     /// Ends the work; returns when nothing is being made any more.
-    func stop() {
+    package func stop() {
         condition.lock()
         defer { condition.unlock() }
         isStopped = true

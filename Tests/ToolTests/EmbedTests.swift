@@ -1,0 +1,68 @@
+// `embed` stopped in the middle and begun again. Not here: what embeddings are (TrainingRunTests).
+
+import Foundation
+import Oracles
+import Testing
+
+@Suite struct EmbedTests {
+    private static let rows = 6000
+
+    private func arguments(_ tiny: TinyRun, _ output: String, _ more: [String] = []) -> [String] {
+        [
+            "embed", "--run", tiny.run, "--input", tiny.folder.file("many.txt"), "--side", "target", "--output",
+            tiny.folder.file(output), "--chunk", "16", "--save-every", "0", "--json",
+        ] + more
+    }
+
+    private func texts(_ tiny: TinyRun, changed: Bool = false) throws {
+        try tiny.write("many.txt", lines: (0..<Self.rows).map { "text \($0 * 7919 % 1000) \(changed ? "b" : "a")" })
+    }
+
+    /// Killed where it stands, it goes on behind the rows that were saved; the bytes are those of the undisturbed job at any number of
+    /// ranks.
+    @Test func killedAndBegunAgain() throws {
+        let tiny = try TinyRun()
+        #expect(try tiny.train().code == 0)
+        try texts(tiny)
+        #expect(try Program.run(arguments(tiny, "whole.npy")).code == 0)
+        let whole = try Data(contentsOf: URL(fileURLWithPath: tiny.folder.file("whole.npy")))
+        for (index, start) in [Start.alone, .mpi(3)].enumerated() {
+            let name = "part\(index).npy"
+            let running = try RunningProgram(arguments(tiny, name), .alone)
+            let progress = tiny.folder.file(name + ".progress")
+            for _ in 0..<3000 where running.isRunning && !FileManager.default.fileExists(atPath: progress) {
+                usleep(2000)
+            }
+            running.send(SIGKILL)
+            _ = try running.outcome()
+            #expect(FileManager.default.fileExists(atPath: progress), "the job was over before it could be killed")
+            #expect(!FileManager.default.fileExists(atPath: tiny.folder.file(name)))
+            let again = try Program.run(arguments(tiny, name), start)
+            #expect(again.code == 0, "\(again.errors)")
+            #expect(try #require(try again.json()["resumed_rows"] as? Int) > 0)
+            #expect(try Data(contentsOf: URL(fileURLWithPath: tiny.folder.file(name))) == whole)
+            #expect(tiny.folder.contents.filter { $0.hasPrefix("part") } == (0...index).map { "part\($0).npy" })
+        }
+    }
+
+    /// What was done from other rows or with another chunk is not gone on with, and a sentence says why.
+    @Test func changedInputBeginsAnew() throws {
+        let tiny = try TinyRun()
+        #expect(try tiny.train().code == 0)
+        try texts(tiny)
+        let running = try RunningProgram(arguments(tiny, "x.npy"), .alone)
+        let progress = tiny.folder.file("x.npy.progress")
+        for _ in 0..<3000 where running.isRunning && !FileManager.default.fileExists(atPath: progress) { usleep(2000) }
+        running.send(SIGKILL)
+        _ = try running.outcome()
+        try texts(tiny, changed: true)
+        let again = try Program.run(arguments(tiny, "x.npy", ["--dtype", "float16"]))
+        #expect(again.code == 0, "\(again.errors)")
+        #expect(try again.json()["resumed_rows"] as? Int == 0)
+        #expect(again.lines(with: "--dtype", "the input", "changed").count == 1, "\(again.errors)")
+        let halves = try Dense.read(tiny.folder.file("x.npy"))
+        #expect(halves.rows == Self.rows)
+        #expect(try Program.run(arguments(tiny, "y.npy")).code == 0)
+        #expect((try Dense.read(tiny.folder.file("y.npy")) - halves).largest < 1e-3)
+    }
+}
