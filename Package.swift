@@ -161,6 +161,7 @@ let package = Package(
                 "Failures", "Kernels",
                 "Pictures", "Training",
             ],
+            exclude: ["Golden"],
             swiftSettings: numeric),
         // Starts the built program, alone and under mpirun, as a user would.
         .testTarget(

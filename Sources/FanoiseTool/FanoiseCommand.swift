@@ -20,7 +20,8 @@ struct FanoiseCommand: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            TrainCommand.self, EvaluateCommand.self, EmbedCommand.self, SearchCommand.self, NoiseCommand.self,
+            TrainCommand.self, EvaluateCommand.self, EmbedCommand.self, SearchCommand.self, MineCommand.self,
+            NoiseCommand.self,
             LossCommand.self, SpectrumCommand.self, DataCommand.self, DoctorCommand.self,
         ])
 }

@@ -26,6 +26,9 @@ extension RunConfig {
         return Column(source.column, source.kind)
     }
 
+    /// The field that one side is written as, so that the same configuration reads it again.
+    func fieldName(_ side: Side) -> String { column(side).name }
+
     /// The training data.
     func trainingSource() throws -> JSONLDataset {
         try JSONLDataset(

@@ -137,8 +137,13 @@ public struct EmbeddableRows: Sendable {
     }
 
     /// A row's content, to show: its text, or its picture's path.
-    public func content(_ row: Int) throws -> String {
-        switch try source.row(row).query {
+    public func content(_ row: Int) throws -> String { try source.row(row, alternatives: false).query.content }
+}
+
+extension PairSide {
+    /// To show: a text, or a picture's path.
+    var content: String {
+        switch self {
         case .text(let text, _): text
         case .picture(let path): path
         case .features(let values): "\(values.count) features"

@@ -1,0 +1,24 @@
+// Some rows of a source, in another order. Not here: where the rows come from.
+
+/// The rows that were chosen, as a source of their own.
+public struct SelectedRows: PairSource {
+    private let source: any PairSource
+    private let rows: [Int]
+    public let ids: [Int64]
+
+    /// - Precondition: each of `rows` is one of the source's.
+    public init(_ source: any PairSource, rows: [Int]) {
+        self.source = source
+        self.rows = rows
+        ids = rows.map { source.ids[$0] }
+    }
+
+    public var query: Column { source.query }
+    public var target: Column { source.target }
+    public var onError: RowErrorPolicy { source.onError }
+    public var skipped: Int { 0 }
+    public func row(_ index: Int) throws -> PairRow { try source.row(rows[index]) }
+    public func row(_ index: Int, alternatives: Bool) throws -> PairRow {
+        try source.row(rows[index], alternatives: alternatives)
+    }
+}

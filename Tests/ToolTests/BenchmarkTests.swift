@@ -1,0 +1,162 @@
+// `evaluate --beir`, `evaluate --classify` and `mine` as a user runs them. Not here: the measures and rules (TrainingTests).
+
+import Foundation
+import Oracles
+import Testing
+
+@Suite struct BenchmarkTests {
+    private func measures(_ outcome: Outcome, _ folder: String) throws -> [String: Double] {
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        let report = try #require(try outcome.json()[folder] as? [String: Any])
+        return try #require(report["measures"] as? [String: Double])
+    }
+
+    /// The same to the last bit at every number of ranks, and Recall@1 is that of the embeddings.
+    @Test func beir() throws {
+        let text = try TextRun()
+        let folder = text.folder.file("beir")
+        let arguments = ["evaluate", "--run", text.run, "--beir", folder, "--chunk", "7", "--json"]
+        let alone = try measures(try Program.run(arguments), folder)
+        #expect(alone.count == 25)
+        for start in [Start.threads(2), .mpi(3), .mpi(4)] {
+            #expect(try measures(try Program.run(arguments, start), folder) == alone)
+        }
+        let corpus = try text.embed((0..<70).map { "it is \($0 % 60) of \($0 % 5)" }, side: "target")
+        let queries = try text.embed((0..<9).map { "what is \($0)" }, side: "query")
+        let scores = corpus * queries.transposed
+        var found = 0.0
+        for query in 0..<9 {
+            let best = try #require((0..<70).max { (scores[$0, query], "d\($0)") < (scores[$1, query], "d\($1)") })
+            if best == query || best == query * 7 % 70 { found += query == 0 ? 1 : 0.5 }
+        }
+        #expect(abs(try #require(alone["recall_at_1"]) - found / 9) < 1e-9)
+    }
+
+    @Test func benchmarkMistakes() throws {
+        let text = try TextRun()
+        let corpus = try String(contentsOfFile: text.folder.file("beir/corpus.jsonl"), encoding: .utf8)
+        func evaluate(_ more: [String] = [], _ start: Start = .alone) throws -> Outcome {
+            try Program.run(
+                ["evaluate", "--run", text.run, "--beir", text.folder.file("beir"), "--json"] + more, start)
+        }
+        // Unknown names are counted.
+        try text.write("beir/qrels/test.tsv", TextRun.judgements + ["q0\tnowhere\t1", "nobody\td1\t1"])
+        let counted = try #require(
+            try evaluate().json()[text.folder.file("beir")] as? [String: Any])
+        #expect(counted["unknown_queries"] as? Int == 1 && counted["unknown_documents"] as? Int == 1)
+        for (name, lines, words) in [
+            ("beir/qrels/test.tsv", TextRun.judgements + ["q1 d1 1"], "test.tsv:29"),
+            ("beir/qrels/test.tsv", TextRun.judgements + ["q1\td1\t0.5"], "'0.5'"),
+            ("beir/qrels/test.tsv", TextRun.judgements + ["q1\td1\t1", "q1\td1\t0"], "judged"),
+            ("beir/qrels/test.tsv", ["query-id\tcorpus-id\tscore"], "no judgements"),
+            ("beir/qrels/test.tsv", ["x\ty\tz", "a\tb\t1"], "judges no query"),
+            ("beir/corpus.jsonl", [#"{"_id": "a", "text": "x"}"#, #"{"_id": "a", "text": "y"}"#], "corpus.jsonl:2"),
+            ("beir/corpus.jsonl", [#"{"_id": "a"}"#], "text"), ("beir/corpus.jsonl", ["{"], "corpus.jsonl:1"),
+            ("beir/corpus.jsonl", [#"{"text": "a"}"#], "_id"), ("beir/corpus.jsonl", [""], "no texts"),
+        ] {
+            try text.write("beir/qrels/test.tsv", TextRun.judgements)
+            try Data(corpus.utf8).write(to: URL(fileURLWithPath: text.folder.file("beir/corpus.jsonl")))
+            try text.write(name, lines)
+            let outcome = try evaluate()
+            #expect(
+                outcome.code == 65 && outcome.messages.first?.contains(words) == true, "\(words): \(outcome.errors)")
+        }
+        let missing = try evaluate(["--split", "dev"], .mpi(2))
+        #expect(missing.code == 66 && missing.messages.first?.contains("dev.tsv") == true, "\(missing.errors)")
+    }
+
+    /// Classes of a folder of pictures, and classes of data, at several numbers of ranks.
+    @Test func zeroShot() throws {
+        let tiny = try TinyRun()
+        #expect(try tiny.train().code == 0)
+        for row in 0..<TinyRun.rows {
+            let folder = tiny.folder.file("classes/kind_\(row % 3)")
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try FileManager.default.copyItem(
+                atPath: tiny.folder.file("images/\(row).png"), toPath: "\(folder)/\(row).png")
+        }
+        try tiny.write("templates.txt", lines: ["a {}", "one {} here"])
+        let arguments = [
+            "evaluate", "--run", tiny.run, "--classify", tiny.folder.file("classes"), "--templates",
+            tiny.folder.file("templates.txt"), "--chunk", "3", "--json",
+        ]
+        let alone = try Program.run(arguments)
+        #expect(alone.code == 0, "\(alone.errors)")
+        for start in [Start.threads(2), .mpi(3)] { #expect(try Program.run(arguments, start).output == alone.output) }
+        let report = try #require(try alone.json()["classification"] as? [String: Any])
+        #expect(report["rows"] as? Int == TinyRun.rows && report["top5"] as? Double == 1)
+
+        // The same from the embeddings.
+        let sentences = (0..<3).flatMap { ["a kind \($0)", "one kind \($0) here"] }
+        try tiny.write("sentences.txt", lines: sentences)
+        #expect(try tiny.embed("sentences.txt", side: "target").code == 0)
+        #expect(try tiny.embed("train.jsonl", side: "query").code == 0)
+        let texts = try Dense.read(tiny.folder.file("target.npy"))
+        let scores = (try Dense.read(tiny.folder.file("query.npy"))) * texts.transposed
+        let lengths = (0..<3).map { index in
+            (0..<texts.columns).reduce(0) { $0 + pow(texts[2 * index, $1] + texts[2 * index + 1, $1], 2) }.squareRoot()
+        }
+        let right = (0..<TinyRun.rows).count { row in
+            let own = (0..<3).map { (scores[row, 2 * $0] + scores[row, 2 * $0 + 1]) / lengths[$0] }
+            return own[row % 3] == own.max()
+        }
+        #expect(abs(try #require(report["top1"] as? Double) - Double(right) / Double(TinyRun.rows)) < 1e-9)
+
+        try tiny.write("classes.txt", lines: ["kind_0\tfirst kind", "kind_1"])
+        let unknown = try Program.run(arguments + ["--classes", tiny.folder.file("classes.txt")])
+        #expect(unknown.code == 65 && unknown.messages.first?.contains("kind_2") == true, "\(unknown.errors)")
+        try tiny.write("templates.txt", lines: ["a thing"])
+        #expect(try Program.run(arguments).code == 65)
+    }
+
+    /// The same file at every number of ranks; no negative is a positive; training reads what was written.
+    @Test func mine() throws {
+        let text = try TextRun()
+        try text.write("corpus.txt", (0..<30).map { "it is \($0) of none" } + ["what is 3", "it is 3 of 1"])
+        func mine(_ name: String, _ start: Start, _ more: [String] = []) throws -> Outcome {
+            try Program.run(
+                [
+                    "mine", "--run", text.run, "--data", text.folder.file("train.jsonl"), "--corpus",
+                    text.folder.file("corpus.txt"), "--output", text.folder.file(name), "--negatives", "4", "--chunk",
+                    "6", "--json",
+                ] + more, start)
+        }
+        for options in [[], ["--relative-margin", "0.001"], ["--sampling", "random", "--range", "2:20"]] {
+            let alone = try mine("alone.jsonl", .alone, options)
+            #expect(alone.code == 0, "\(alone.errors)")
+            let lines = try String(contentsOfFile: text.folder.file("alone.jsonl"), encoding: .utf8)
+            for start in [Start.threads(3), .mpi(2), .mpi(4)] {
+                #expect(try mine("other.jsonl", start, options).output == alone.output)
+                #expect(try String(contentsOfFile: text.folder.file("other.jsonl"), encoding: .utf8) == lines)
+            }
+            let rows = try lines.split(separator: "\n").map {
+                try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+            }
+            #expect(rows.count == TextRun.rows)
+            for (row, object) in rows.enumerated() {
+                let negatives = try #require(object["negatives"] as? [String])
+                #expect(object["text"] as? String == "what is \(row)")
+                #expect(object["caption"] as? String == "it is \(row / 2) of \(row % 5)")
+                #expect(negatives.count <= 4 && Set(negatives).count == negatives.count)
+                if options.isEmpty { #expect(negatives.count == 4) }
+                let partner = row / 2 * 2 + 1 - row % 2
+                for positive in [row, partner].map({ "it is \($0 / 2) of \($0 % 5)" }) + ["what is \(row)"] {
+                    #expect(!negatives.contains(positive))
+                }
+            }
+        }
+        let trained = try Program.run([
+            "train", "--config", text.folder.file("config.yaml"), "--set", "name=mined", "--set",
+            "data.train=\(text.folder.file("alone.jsonl"))", "--json",
+        ])
+        #expect(trained.code == 0, "\(trained.errors)")
+        #expect(try mine("x.jsonl", .alone, ["--range", "3:5"]).code == 64)
+        let tiny = try TinyRun()
+        #expect(try tiny.train().code == 0)
+        #expect(
+            try Program.run([
+                "mine", "--run", tiny.run, "--data", tiny.folder.file("train.jsonl"), "--output",
+                tiny.folder.file("x.jsonl"),
+            ]).code == 64)
+    }
+}
