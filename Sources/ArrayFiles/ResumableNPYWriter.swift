@@ -68,7 +68,7 @@ public final class ResumableNPYWriter {
             throw failure("preparing it")
         }
         if found.rows == 0 {
-            unlink(path + ".progress")
+            removeProgress()
             try header.withUnsafeBytes { try write($0) }
         }
     }
@@ -134,10 +134,15 @@ public final class ResumableNPYWriter {
         guard fsync(descriptor) == 0 else { throw failure("making it durable") }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-        let file = try OutputFile(path: path + ".progress")
         let data = try encoder.encode(Progress(made: made, rows: written))
-        try data.withUnsafeBytes { try file.write($0) }
-        try file.commit()
+        // Of a fixed name, so that a process that is killed here leaves nothing that its successor does not replace.
+        let temporary = path + ".progress.partial"
+        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        guard file >= 0 else { throw failure("saving its progress") }
+        defer { close(file) }
+        try data.withUnsafeBytes { try Self.write($0, to: file) { failure("saving its progress") } }
+        guard fsync(file) == 0, rename(temporary, path + ".progress") == 0 else { throw failure("saving its progress") }
+        try syncDirectory((path as NSString).deletingLastPathComponent)
         saved = written
     }
 
@@ -149,20 +154,29 @@ public final class ResumableNPYWriter {
         guard rename(path + ".partial", path) == 0 else { throw failure("moving it into place") }
         close(descriptor)
         descriptor = -1
-        unlink(path + ".progress")
+        removeProgress()
         try syncDirectory((path as NSString).deletingLastPathComponent)
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer) throws {
+        try Self.write(bytes, to: descriptor) { failure("writing it") }
+    }
+
+    private static func write(_ bytes: UnsafeRawBufferPointer, to file: Int32, failure: () -> Failure) throws {
         var done = 0
         while done < bytes.count {
-            let result = Foundation.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+            let result = Foundation.write(file, bytes.baseAddress.map { $0 + done }, bytes.count - done)
             if result < 0 {
                 if errno == EINTR { continue }
-                throw failure("writing it")
+                throw failure()
             }
             done += result
         }
+    }
+
+    private func removeProgress() {
+        unlink(path + ".progress")
+        unlink(path + ".progress.partial")
     }
 
     private func failure(_ operation: String) -> Failure {

@@ -75,10 +75,12 @@ import Testing
             try FileManager.default.copyItem(
                 atPath: tiny.folder.file("images/\(row).png"), toPath: "\(folder)/\(row).png")
         }
-        try tiny.write("templates.txt", lines: ["a {}", "one {} here"])
+        try tiny.write("templates.txt", lines: ["{}", "{} a"])
+        // Short: the model reads eight tokens.
+        try tiny.write("classes.txt", lines: ["kind_0\tq", "kind_1\tyy", "kind_2\tz"])
         let arguments = [
             "evaluate", "--run", tiny.run, "--classify", tiny.folder.file("classes"), "--templates",
-            tiny.folder.file("templates.txt"), "--chunk", "3", "--json",
+            tiny.folder.file("templates.txt"), "--classes", tiny.folder.file("classes.txt"), "--chunk", "3", "--json",
         ]
         let alone = try Program.run(arguments)
         #expect(alone.code == 0, "\(alone.errors)")
@@ -87,7 +89,7 @@ import Testing
         #expect(report["rows"] as? Int == TinyRun.rows && report["top5"] as? Double == 1)
 
         // The same from the embeddings.
-        let sentences = (0..<3).flatMap { ["a kind \($0)", "one kind \($0) here"] }
+        let sentences = ["q", "yy", "z"].flatMap { [$0, "\($0) a"] }
         try tiny.write("sentences.txt", lines: sentences)
         #expect(try tiny.embed("sentences.txt", side: "target").code == 0)
         #expect(try tiny.embed("train.jsonl", side: "query").code == 0)
@@ -103,7 +105,7 @@ import Testing
         #expect(abs(try #require(report["top1"] as? Double) - Double(right) / Double(TinyRun.rows)) < 1e-9)
 
         try tiny.write("classes.txt", lines: ["kind_0\tfirst kind", "kind_1"])
-        let unknown = try Program.run(arguments + ["--classes", tiny.folder.file("classes.txt")])
+        let unknown = try Program.run(arguments)
         #expect(unknown.code == 65 && unknown.messages.first?.contains("kind_2") == true, "\(unknown.errors)")
         try tiny.write("templates.txt", lines: ["a thing"])
         #expect(try Program.run(arguments).code == 65)

@@ -40,7 +40,8 @@ private func golden<Value: Decodable>(_ name: String, _: Value.Type) throws -> V
         #expect(given.values.count == (index == 2 ? 25 : 24))
         for (name, expected) in given.values {
             let parts = name.split(separator: "@").map(String.init)
-            let own = try #require(values["\(try #require(prefixes[parts[0]]))_at_\(parts[1])"])
+            let prefix = try #require(prefixes[parts[0]])
+            let own = try #require(values["\(prefix)_at_\(parts[1])"])
             // BEIR rounds to five digits.
             #expect(abs(own - expected) < 0.500001e-5, "\(name): \(own) for \(expected)")
         }
@@ -128,7 +129,7 @@ private func golden<Value: Decodable>(_ name: String, _: Value.Type) throws -> V
         var rules = NegativeRules()
         rules.maxScore = -2
         let (negatives, exclusions) = mine(given, rules)
-        #expect(negatives.allSatisfy(\.isEmpty))
+        #expect(negatives.allSatisfy { $0.isEmpty })
         #expect(exclusions.emptyQueries == given.queries.count && exclusions.shortQueries == given.queries.count)
         #expect(exclusions.maxScore + exclusions.positives > 0)
     }
