@@ -74,7 +74,7 @@ let package = Package(
         .target(name: "Optimizers", dependencies: ["Buffers", "Kernels"], swiftSettings: numeric),
         .target(
             name: "Pictures",
-            dependencies: ["CFreeType", "CGIF", "CHarfBuzz", "CPNG", "CPictures", "CWebP", "Failures"],
+            dependencies: ["CFreeType", "CGIF", "CHarfBuzz", "CPNG", "CPictures", "CVectorMath", "CWebP", "Failures"],
             swiftSettings: numeric),
         .target(name: "Tokenizers", dependencies: ["ArrayFiles", "COniguruma", "Failures"], swiftSettings: numeric),
         .target(
@@ -150,6 +150,7 @@ let package = Package(
         .testTarget(
             name: "DatasetsTests",
             dependencies: ["ArrayFiles", "Buffers", "Datasets", "Failures", "Pictures", "Randomness", "Tokenizers"],
+            exclude: ["Golden"],
             swiftSettings: strict),
         .testTarget(
             name: "CheckpointsTests",

@@ -1,5 +1,6 @@
-// Antialiased resampling of pictures. Not here: cropping and padding (Picture.swift).
+// Antialiased resampling of pictures. Not here: cropping and padding (Picture.swift), the inner loops (CVectorMath).
 
+private import CVectorMath
 import Foundation
 
 /// The kernel of a resampling: what a pixel's neighbours weigh, as a function of their distance in pixels of the coarser grid.
@@ -39,95 +40,141 @@ public enum ResizeFilter: Sendable, CaseIterable {
     }
 }
 
-/// For every output position the first input position and the weights of the following ones; weights sum to 1.
+/// For every output position the first input position and the weights of the following ones, in fixed point.
 ///
 ///     centre(i) = (i + 1/2) · s,   s = input / output,   r = max(s, 1)
-///     w(i, j)   ∝ filter((j + 1/2 − centre(i)) / r)      for |j + 1/2 − centre(i)| < support · r
+///     w(i, j)   ∝ filter((j + 1/2 − centre(i)) / r)      for |j + 1/2 − centre(i)| < support · r,   Σ_j w = 1
 ///
-/// The stretch by r when shrinking is the antialiasing; positions outside the picture take no part.
+/// The stretch by r when shrinking is the antialiasing; positions outside the picture take no part. Weights are rounded to multiples
+/// of 2⁻²², and computed in the order of Pillow's, so that sums are equal to its.
 struct ResizeWeights {
-    private(set) var starts: [Int] = []
-    /// `output · taps` weights; a row shorter than `taps` ends in zeros.
-    private(set) var weights: [Float]
-    private(set) var counts: [Int] = []
+    private(set) var starts: [Int32] = []
+    /// `range.count · taps` weights; a row shorter than `taps` ends in zeros.
+    private(set) var weights: [Int32]
+    private(set) var counts: [Int32] = []
     let taps: Int
 
-    init(input: Int, output: Int, filter: ResizeFilter) {
+    /// - Parameters:
+    ///   - input: positions that there are.
+    ///   - output: positions that there shall be, of which `range` is computed.
+    init(_ input: Int, _ output: Int, _ range: Range<Int>, _ filter: ResizeFilter) {
         let scale = Double(input) / Double(output)
         let stretch = max(scale, 1)
         let reach = filter.support * stretch
         taps = min(input, Int(reach.rounded(.up)) * 2 + 1)
-        weights = [Float](repeating: 0, count: output * taps)
-        for position in 0..<output {
+        weights = [Int32](repeating: 0, count: range.count * taps)
+        for position in range {
             let centre = (Double(position) + 0.5) * scale
-            let first = max(0, Int((centre - reach + 0.5).rounded(.down)))
-            let end = min(input, Int((centre + reach + 0.5).rounded(.down)))
-            let row = (first..<end).map { filter.weight((Double($0) + 0.5 - centre) / stretch) }
+            let first = max(0, Int(centre - reach + 0.5))
+            let end = min(input, Int(centre + reach + 0.5))
+            let row = (0..<end - first).map { filter.weight((Double($0 + first) - centre + 0.5) * (1 / stretch)) }
             let sum = row.reduce(0, +)
-            for (tap, weight) in row.enumerated() { weights[position * taps + tap] = Float(weight / sum) }
-            starts.append(first)
-            counts.append(row.count)
+            for (tap, weight) in row.enumerated() {
+                let fixed = (sum == 0 ? weight : weight / sum) * Double(1 << FANOISE_RESAMPLE_BITS)
+                weights[(position - range.lowerBound) * taps + tap] = Int32(fixed < 0 ? fixed - 0.5 : fixed + 0.5)
+            }
+            starts.append(Int32(first))
+            counts.append(Int32(row.count))
         }
+    }
+
+    /// Input positions that some output position needs.
+    var inputs: Range<Int> {
+        let end = zip(starts, counts).map { Int($0 + $1) }.max() ?? 0
+        return Int(starts.first ?? 0)..<end
+    }
+
+    /// The same weights for an input that begins at the first position needed.
+    var shifted: ResizeWeights {
+        var result = self
+        result.starts = starts.map { $0 - (starts.first ?? 0) }
+        return result
+    }
+}
+
+/// A part of a picture, in its pixels.
+public struct PictureWindow: Sendable, Equatable {
+    public var x: Range<Int>
+    public var y: Range<Int>
+
+    public init(x: Range<Int>, y: Range<Int>) {
+        self.x = x
+        self.y = y
     }
 }
 
 extension Picture {
     /// This picture at another size: separable, antialiased when shrinking, each side scaled on its own.
     ///
-    /// Sums are float32 between the two passes and rounded once, to nearest, at the end; overshoot of the filter is clamped.
-    /// Cost about `3 · width' · (height · taps_y + height' · taps_x)` products with taps ≈ 2 · support · max(scale, 1).
-    public func resized(width newWidth: Int, height newHeight: Int, filter: ResizeFilter = .lanczos) -> Picture {
+    /// Equal to `Image.resize` of Pillow 13 for all four filters. Each of the two passes rounds to bytes, so that their order shows:
+    /// the height comes first if it shrinks by more than twice as many pixels as the width does, else the width, as in all of its
+    /// earlier versions. A pass that changes nothing is left out. Overshoot of the filter is clamped.
+    /// Cost about `3 · (height · width' · taps_x + height' · width' · taps_y)` products with taps ≈ 2 · support · max(scale, 1).
+    /// - Parameter window: the part of the new picture that is wanted, which is all that is computed; nil for the whole.
+    public func resized(
+        width newWidth: Int, height newHeight: Int, filter: ResizeFilter = .lanczos, window: PictureWindow? = nil
+    ) -> Picture {
         precondition(newWidth > 0 && newHeight > 0, "resizing to \(newWidth) × \(newHeight) pixels")
-        guard newWidth != width || newHeight != height else { return self }
-        let rows = ResizeWeights(input: height, output: newHeight, filter: filter)
-        let columns = ResizeWeights(input: width, output: newWidth, filter: filter)
-        let stride = width * 3
-        let output = [UInt8](unsafeUninitializedCapacity: newWidth * newHeight * 3) { output, count in
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: stride) { line in
-                pixels.withUnsafeBufferPointer { input in
-                    guard let line = line.baseAddress, let input = input.baseAddress, let output = output.baseAddress
-                    else {
-                        return
-                    }
-                    for row in 0..<newHeight {
-                        Self.mixRows(input, rows, row, stride: stride, into: line)
-                        Self.mixColumns(line, columns, into: output + row * newWidth * 3, count: newWidth)
-                    }
-                }
+        let window = window ?? PictureWindow(x: 0..<newWidth, y: 0..<newHeight)
+        precondition(
+            !window.x.isEmpty && !window.y.isEmpty && window.x.lowerBound >= 0 && window.x.upperBound <= newWidth
+                && window.y.lowerBound >= 0 && window.y.upperBound <= newHeight,
+            "the window \(window) of \(newWidth) × \(newHeight) pixels")
+        let columns = newWidth == width ? nil : ResizeWeights(width, newWidth, window.x, filter)
+        let rows = newHeight == height ? nil : ResizeWeights(height, newHeight, window.y, filter)
+        switch (columns, rows) {
+        case (nil, nil):
+            return window.x.count == width && window.y.count == height ? self : cropped(to: window)
+        case (let columns?, nil): return mixingColumns(columns, rows: window.y)
+        case (nil, let rows?): return mixingRows(rows, columns: window.x)
+        case (let columns?, let rows?):
+            if newHeight < height, height - newHeight > 2 * (width - newWidth) {
+                return mixingRows(rows, columns: columns.inputs).mixingColumns(
+                    columns.shifted, rows: 0..<window.y.count)
             }
-            count = newWidth * newHeight * 3
-        }
-        return Picture(width: newWidth, height: newHeight, pixels: output)
-    }
-
-    /// `line[x] = Σ_j w_j · input[start + j][x]` over one whole row of `stride` values.
-    private static func mixRows(
-        _ input: UnsafePointer<UInt8>, _ rows: ResizeWeights, _ row: Int, stride: Int,
-        into line: UnsafeMutablePointer<Float>
-    ) {
-        line.update(repeating: 0, count: stride)
-        for tap in 0..<rows.counts[row] {
-            let weight = rows.weights[row * rows.taps + tap]
-            let source = input + (rows.starts[row] + tap) * stride
-            for x in 0..<stride { line[x] += weight * Float(source[x]) }
+            return mixingColumns(columns, rows: rows.inputs).mixingRows(rows.shifted, columns: 0..<window.x.count)
         }
     }
 
-    /// `output[i] = round(Σ_j w_ij · line[start_i + j])` for `count` pixels of three channels.
-    private static func mixColumns(
-        _ line: UnsafePointer<Float>, _ columns: ResizeWeights, into output: UnsafeMutablePointer<UInt8>, count: Int
-    ) {
-        columns.weights.withUnsafeBufferPointer { weights in
-            for column in 0..<count {
-                var sum = SIMD4<Float>.zero
-                let source = line + columns.starts[column] * 3
-                for tap in 0..<columns.counts[column] {
-                    let pixel = SIMD4(source[3 * tap], source[3 * tap + 1], source[3 * tap + 2], 0)
-                    sum += pixel * weights[column * columns.taps + tap]
+    private func cropped(to window: PictureWindow) -> Picture {
+        cropped(x: window.x.lowerBound, y: window.y.lowerBound, width: window.x.count, height: window.y.count)
+    }
+
+    /// The columns that `weights` make, of the rows `rows`.
+    private func mixingColumns(_ weights: ResizeWeights, rows: Range<Int>) -> Picture {
+        let (columns, stride) = (weights.starts.count, weights.starts.count * 3)
+        let output = [UInt8](unsafeUninitializedCapacity: stride * rows.count) { output, count in
+            pixels.withUnsafeBufferPointer { input in
+                guard let input = input.baseAddress, let output = output.baseAddress else { return }
+                for row in 0..<rows.count {
+                    fanoise_mix_columns(
+                        input + (rows.lowerBound + row) * width * 3, weights.starts, weights.counts, weights.weights,
+                        weights.taps, columns, output + row * stride)
                 }
-                let rounded = (sum + 0.5).clamped(lowerBound: .zero, upperBound: SIMD4(repeating: 255))
-                for channel in 0..<3 { output[3 * column + channel] = UInt8(rounded[channel]) }
             }
+            count = stride * rows.count
         }
+        return Picture(width: columns, height: rows.count, pixels: output)
+    }
+
+    /// The rows that `weights` make, of the columns `columns`.
+    private func mixingRows(_ weights: ResizeWeights, columns: Range<Int>) -> Picture {
+        let (rows, stride) = (weights.starts.count, columns.count * 3)
+        let output = [UInt8](unsafeUninitializedCapacity: stride * rows) { output, count in
+            pixels.withUnsafeBufferPointer { input in
+                weights.weights.withUnsafeBufferPointer { factors in
+                    guard let input = input.baseAddress, let output = output.baseAddress,
+                        let factors = factors.baseAddress
+                    else { return }
+                    for row in 0..<rows {
+                        fanoise_mix_rows(
+                            input + (Int(weights.starts[row]) * width + columns.lowerBound) * 3, width * 3,
+                            factors + row * weights.taps, Int(weights.counts[row]), stride, output + row * stride)
+                    }
+                }
+            }
+            count = stride * rows
+        }
+        return Picture(width: columns.count, height: rows, pixels: output)
     }
 }

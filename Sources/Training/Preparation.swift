@@ -51,13 +51,8 @@ extension RunConfig {
     func preparation(_ side: Side, _ tokenizers: SideTokenizers, augments: Bool) -> SidePreparation {
         switch encoder(side) {
         case .vit(let vision):
-            guard augments else { return .pictures(PicturePreparation(size: vision.imageSize)) }
-            let augment = data.augment
-            let jitter = PictureJitter(
-                zoom: Float(augment.zoom), rotation: Float(augment.rotate), colour: Float(augment.colour),
-                grey: Float(augment.grey))
-            return .pictures(
-                PicturePreparation(size: vision.imageSize, shift: augment.shift, flips: augment.flip, jitter: jitter))
+            let prepared = PicturePreparation(size: vision.imageSize)
+            return .pictures(augments ? augmented(prepared) : prepared)
         case .text(let text):
             guard let tokenizer = tokenizers[side] else {
                 preconditionFailure("the \(side.rawValue) side has text and no tokenizer")

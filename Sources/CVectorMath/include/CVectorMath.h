@@ -88,6 +88,14 @@ typedef struct {
 
 void fanoise_adamw(float *p, const float *g, float *m, float *v, long count, fanoise_adamw_constants constants);
 
+/// Weights of the two following are multiples of 2^-22; sums are rounded to nearest, upwards in the middle, and cut to 0 ... 255.
+enum { FANOISE_RESAMPLE_BITS = 22 };
+/// output_x = Σ_t weights_t rows[t stride + x], x < count.
+void fanoise_mix_rows(const uint8_t *rows, long stride, const int32_t *weights, long taps, long count, uint8_t *output);
+/// Pixels of three bytes: output_x = Σ_t weights[x taps + t] row[starts_x + t], t < counts_x (at least 1), x < count.
+void fanoise_mix_columns(
+    const uint8_t *row, const int32_t *starts, const int32_t *counts, const int32_t *weights, long taps, long count, uint8_t *output);
+
 #pragma clang assume_nonnull end
 
 #endif

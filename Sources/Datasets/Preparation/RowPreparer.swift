@@ -156,7 +156,8 @@ final class RowPreparer: Sendable {
         let side = sides[index]
         switch (side.preparation, index == 0 ? row.query : row.target) {
         case (.pictures(let preparation), .picture(let path)):
-            do { return .pixels(try store.pixels(path: path, preparation)) } catch let failure as Failure {
+            let draw = step.map { RowDraw(field: side.augmentation, step: $0, row: globalRow) }
+            do { return .pixels(try store.pixels(path: path, preparation, draw: draw)) } catch let failure as Failure {
                 throw Failure(failure.kind, "\(row.place): \(failure.message)")
             }
         case (.text(let preparation), .text(let name, let alternatives)):

@@ -25,17 +25,6 @@ extension RunConfig {
         public init() {}
     }
 
-    public struct Augment: Sendable, Equatable {
-        /// Pixels by which a picture is moved at most, each way.
-        public var shift = 1
-        public var flip = false
-        public var zoom = 0.0
-        public var rotate = 0.0
-        public var colour = 0.0
-        public var grey = 0.0
-        public init() {}
-    }
-
     public struct Data: Sendable, Equatable {
         public var train = ""
         public var query = SideSource(column: "image", kind: .picture)
@@ -81,21 +70,6 @@ extension RunConfig.Captions: ConfigSection {
             "name_probability", &nameProbability, allowed: .within(0...1),
             "Probability that the caption of a row in one epoch is its name; else it is made of its keywords, where it has any."
         )
-    }
-}
-
-extension RunConfig.Augment: ConfigSection {
-    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        keys.value("shift", &shift, allowed: .within(0...4096), "Pixels by which a picture is moved at most, each way.")
-        keys.value("flip", &flip, "Whether half of the pictures are mirrored left to right.")
-        keys.value(
-            "zoom", &zoom, allowed: .within(0..<1), "Pictures are resized by 1 − zoom … 1 + zoom about their centre.")
-        keys.value(
-            "rotate", &rotate, allowed: .within(0...180), "Degrees by which a picture is turned at most, each way.")
-        keys.value(
-            "colour", &colour, allowed: .within(0..<1),
-            "The ink of each colour channel is multiplied by 1 − colour … 1 + colour.")
-        keys.value("grey", &grey, allowed: .within(0...1), "Probability that a picture loses its colours.")
     }
 }
 
