@@ -81,6 +81,8 @@ public protocol Communicator: AnyObject {
     var size: Int { get }
     /// Ranks that share this machine with this one, itself included.
     var ranksOnThisHost: Int { get }
+    /// How long a rank waits for the others, and how long it may itself get nowhere.
+    var deadline: Duration { get }
     /// The training step, for messages; set by the caller.
     var step: Int { get set }
     /// Starts a collective and returns at once; its buffers belong to it until `wait()` returns. A request that nobody waits for

@@ -11,6 +11,7 @@ public final class MPIWorld: Communicator {
     public let rank: Int
     public let size: Int
     public let ranksOnThisHost: Int
+    public var deadline: Duration { settings.deadline }
     public var step = 0
 
     /// Set before the first collective.

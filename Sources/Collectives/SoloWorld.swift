@@ -5,9 +5,10 @@ public final class SoloWorld: Communicator {
     public let rank = 0
     public let size = 1
     public let ranksOnThisHost = 1
+    public let deadline: Duration
     public var step = 0
 
-    public init() {}
+    public init(deadline: Duration = CollectiveSettings().deadline) { self.deadline = deadline }
 
     public func start(_ collective: Collective) -> any CollectiveRequest {
         collective.validate(rank: rank, size: size)

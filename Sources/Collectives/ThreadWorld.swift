@@ -10,6 +10,7 @@ public final class ThreadWorld: Communicator {
     public let rank: Int
     public var size: Int { hall.size }
     public var ranksOnThisHost: Int { hall.size }
+    public var deadline: Duration { hall.settings.deadline }
     public var step = 0
 
     private let hall: Hall
@@ -106,7 +107,7 @@ private final class ThreadRequest: CollectiveRequest {
 /// Where the ranks of one `ThreadWorld` meet: one lock, one condition, the meetings that not all have reached.
 private final class Hall: @unchecked Sendable {
     let size: Int
-    private let settings: CollectiveSettings
+    let settings: CollectiveSettings
     private let condition = NSCondition()
     private var open: [Int: Meeting] = [:]
     private var lastSeen: [RankReport]

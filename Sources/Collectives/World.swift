@@ -1,7 +1,7 @@
 // Where a program's ranks come from, and how the whole job ends. Not here: collectives (Communicator.swift and its three worlds).
 
 private import CMPI
-import Failures
+public import Failures
 import Foundation
 
 /// The ranks of this job: started by `mpirun` or `srun`, threads of this process, or this process alone.
@@ -59,7 +59,7 @@ public enum World {
         do {
             let settings = try settings(deadline, checks, chunk)
             guard let ranks, ranks != 1 else {
-                try body(SoloWorld())
+                try body(SoloWorld(deadline: settings.deadline))
                 return 0
             }
             guard ranks > 1 else { throw Failure(.usage, "a world of \(ranks) ranks: --ranks must be at least 1") }
@@ -78,6 +78,14 @@ public enum World {
             write("\(ProcessInfo.processInfo.processName): \(error)")
             return exitCode(of: error)
         }
+    }
+
+    /// Ends this process at once, from any thread, for a rank whose own thread no longer can: writes the message as `run` does, and leaves
+    /// without MPI. The launcher sees the exit code and ends the other ranks.
+    public static func leave(rank: Int, of size: Int, _ failure: Failure) -> Never {
+        write(
+            size == 1 ? "\(ProcessInfo.processInfo.processName): \(failure)" : "[rank \(rank) \(hostName)] \(failure)")
+        _exit(failure.exitCode)
     }
 
     private static func settings(_ deadline: Duration?, _ checks: Bool?, _ chunk: Int?) throws -> CollectiveSettings {

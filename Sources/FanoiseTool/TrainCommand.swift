@@ -15,7 +15,9 @@ struct TrainCommand: ParsableCommand {
         discussion: """
             The run's folder is OUTPUT/NAME of the configuration; it gets config.yaml, metrics.jsonl and checkpoints/. With --resume \
             auto, the newest valid checkpoint there is where training goes on; the number of ranks may differ. SIGTERM, SIGINT and \
-            SIGUSR1 end the run after the current step, with a checkpoint and exit code 75; a second SIGINT ends it at once.
+            SIGUSR1 end the run with exit code 75: before its first step at once, later after the current step, or piece of an \
+            evaluation, with a checkpoint. A second SIGINT ends it at once, with 130. A rank that gets nowhere for --deadline seconds, \
+            for example because a file cannot be read, says so and ends the job with 75, as does one that waits that long for others.
             """)
 
     @Option(name: .shortAndLong, help: "The configuration, YAML.") var config: String?
@@ -44,6 +46,7 @@ struct TrainCommand: ParsableCommand {
         let configuration = try RunConfig.load(config, options: overrides)
         if showFolder { return try printLine(configuration.folder) }
         StopSignals.install()
+        StopSignals.endAtOnce(true)
         let (resume, allowed, json, style) = (
             Resume(resume), Set(allowedChanges), json, bar ? ProgressLine.Style.bar : nil
         )

@@ -41,6 +41,7 @@ public final class Trainer {
     /// Held by rank 0.
     private let lock: RunLock?
     private let heartbeat: Heartbeat
+    private let watchdog: Watchdog
     /// Steps that have been done.
     private var done: Int
     /// The last step whose evaluation is in the metrics.
@@ -64,6 +65,7 @@ public final class Trainer {
         self.communicator = communicator
         folder = RunFolder(configuration.folder)
         heartbeat = Heartbeat(ranks: communicator.size)
+        watchdog = Watchdog(heartbeat, communicator: communicator)
         try communicator.requireAgreement(
             on: configuration.yaml, what: "configuration",
             remedy: "give every rank the same file and the same --set options")
@@ -150,13 +152,18 @@ public final class Trainer {
     /// Trains to the end, or to a signal.
     /// - Throws: whatever ends the run early; the last checkpoint stays valid.
     public func run() throws -> Summary {
+        StopSignals.endAtOnce(false)
+        defer { watchdog.stop() }
         sayOpening()
+        defer { log.finish() }
         guard done < steps else {
             log.say("nothing to do: all \(steps) steps are done")
-            defer { log.finish() }
-            let evaluation = try evaluate()
+            let isNew = evaluatedStep < done
+            guard let evaluation = try evaluate() else { return summary(stopped: true) }
+            // A run that was stopped in its last evaluation.
+            if isNew, !evaluation.isEmpty { try save(best: bestValue(of: evaluation), waits: true) }
             try markDone()
-            return Summary(step: done, wasStopped: false, loss: nil, evaluation: evaluation)
+            return summary(evaluation: evaluation)
         }
         let loader = try BatchLoader(
             source: source, sampler: sampler, preparation: configuration.preparation(tokenizers, augments: true),
@@ -167,7 +174,8 @@ public final class Trainer {
         defer { loader.stop() }
         // A run that was stopped at a step that was due for evaluation makes up for it.
         if done > 0, isDue(configuration.evaluate.every), evaluatedStep < done {
-            if let best = try bestValue(of: evaluate()) { try save(best: best, waits: false) }
+            guard let evaluation = try evaluate() else { return summary(stopped: true) }
+            if let best = try bestValue(of: evaluation) { try save(best: best, waits: false) }
         }
         log.resumeTiming()
         while true {
@@ -182,22 +190,27 @@ public final class Trainer {
             try log.step(report, globalRows: batch.globalRows, skipped: loader.statistics.skippedRows)
             if checkpoints.isSaving { try stalling { try checkpoints.poll() } }
             let isLast = done == steps
-            let stops = report.stopRequested && !isLast
+            var stops = report.stopRequested && !isLast
             // Evaluation before the checkpoint, so that a checkpoint knows what the metrics hold; a stop is not made to wait for it.
             let evaluates = !stops && (isLast || isDue(configuration.evaluate.every))
             let evaluation = evaluates ? try evaluate() : []
-            let best = try bestValue(of: evaluation)
+            stops = stops || evaluation == nil
+            let best = try bestValue(of: evaluation ?? [])
             if isLast || stops || best != nil || isDue(configuration.checkpoint.every) {
                 try save(best: best, waits: isLast || stops)
+                // Asked to stop meanwhile: the step to come would only have to be saved again.
+                if !isLast, !stops { stops = try communicator.allReduce(stopRequested() ? 1 : 0, .maximum) > 0 }
+                if stops { try stalling { try checkpoints.finish() } }
             } else if isDue(configuration.agreement.every) {
                 try finishingSave { try agreement.check(step: done) }
             }
-            if isLast { try markDone() }
-            if isLast || stops {
-                log.finish()
-                return Summary(step: done, wasStopped: stops, loss: report.loss, evaluation: evaluation)
-            }
+            if isLast, !stops { try markDone() }
+            if isLast || stops { return summary(stopped: stops, loss: report.loss, evaluation: evaluation ?? []) }
         }
+    }
+
+    private func summary(stopped: Bool = false, loss: Double? = nil, evaluation: [Evaluation] = []) -> Summary {
+        Summary(step: done, wasStopped: stopped, loss: loss, evaluation: evaluation.map { ($0.name, $0.report) })
     }
 
     private func isDue(_ every: Int?) -> Bool { every.map { done % $0 == 0 } ?? false }
@@ -232,7 +245,7 @@ public final class Trainer {
     }
 
     /// The deciding measure of an evaluation when it is the best so far, else nil.
-    private func bestValue(of evaluation: [(name: String, report: EvaluationReport)]) throws -> Double? {
+    private func bestValue(of evaluation: [Evaluation]) throws -> Double? {
         guard let measure = configuration.checkpoint.best.measure, !evaluation.isEmpty else { return nil }
         let measures = evaluation.flatMap { $0.report.measures(prefix: $0.name) }
         guard let found = measures.first(where: { $0.key == measure }) else {
@@ -244,17 +257,30 @@ public final class Trainer {
         return checkpoints.isBest(found.value) ? found.value : nil
     }
 
-    /// Every evaluation set of the configuration. *Collective.*
-    private func evaluate() throws -> [(name: String, report: EvaluationReport)] {
+    /// Every evaluation set of the configuration; nil, on all ranks, when one was asked to stop meanwhile. *Collective.*
+    private func evaluate() throws -> [Evaluation]? {
         let embedder = Embedder(model: model, normalizes: configuration.noise.normalizesEmbeddings)
-        let evaluator = Evaluator(embedder: embedder, chunk: configuration.evaluate.chunk, communicator: communicator)
-        let reports = try evaluationSets.map { item in
-            heartbeat.beat(.evaluation, step: done)
-            return (item.name, try evaluator.evaluate(item.set))
+        let evaluator = Evaluator(
+            embedder: embedder, chunk: configuration.evaluate.chunk, communicator: communicator,
+            beforeChunk: {
+                self.heartbeat.beat(.evaluation, step: self.done)
+                if self.stopRequested() { throw Failure(.resumable, "asked to stop") }
+            })
+        do {
+            let evaluations = try evaluationSets.map {
+                Evaluation(name: $0.name, report: try evaluator.evaluate($0.set))
+            }
+            try log.evaluation(evaluations.map { ($0.name, $0.report) }, step: done, records: evaluatedStep < done)
+            evaluatedStep = done
+            return evaluations
+        } catch let failure as Failure where failure.kind == .resumable {
+            return nil
         }
-        try log.evaluation(reports, step: done, records: evaluatedStep < done)
-        evaluatedStep = done
-        return reports
+    }
+
+    private struct Evaluation {
+        let name: String
+        let report: EvaluationReport
     }
 
     private func sayOpening() {

@@ -70,7 +70,7 @@ public final class BatchLoader {
         return batch
     }
 
-    /// Stops preparing batches; returns when the thread has nothing left to do.
+    /// Stops preparing batches; returns when the thread has nothing left to do, or after a second.
     public func stop() { prefetcher?.stop() }
 
     public var statistics: LoaderStatistics {

@@ -53,13 +53,15 @@ package final class Prefetcher<Element: Sendable>: @unchecked Sendable {
         return try first.get()
     }
 
-    /// Ends the work; returns when nothing is being made any more.
+    /// Ends the work; returns when nothing is being made any more, or after a second: a read may never return, and whoever reports
+    /// another failure must not wait for it.
     package func stop() {
         condition.lock()
         defer { condition.unlock() }
         isStopped = true
         condition.broadcast()
-        while isRunning { condition.wait() }
+        let limit = Date(timeIntervalSinceNow: 1)
+        while isRunning, condition.wait(until: limit) {}
         ready.removeAll()
     }
 }

@@ -28,7 +28,7 @@ extension EmbeddingGeometry {
     /// Of pairs sharded over ranks; `allQueries` and `allTargets` are the gathered rows, the same on every rank. *Collective.*
     init(
         queries: Floats, targets: Floats, allQueries: Floats, allTargets: Floats, columns: Int, firstRow: Int,
-        communicator: any Communicator
+        communicator: any Communicator, beforeChunk: () throws -> Void = {}
     ) throws {
         let rows = queries.count / columns
         let all = allQueries.count / columns
@@ -37,10 +37,13 @@ extension EmbeddingGeometry {
             let difference = Double(queries.base[index] - targets.base[index])
             distance += difference * difference
         }
-        let sums = Doubles([
-            distance, potential(queries, against: allQueries, columns: columns, firstRow: firstRow),
-            potential(targets, against: allTargets, columns: columns, firstRow: firstRow), Double(rows),
-        ])
+        let potentials = try agreed(communicator) {
+            (
+                try potential(queries, against: allQueries, columns: columns, firstRow: firstRow, beforeChunk),
+                try potential(targets, against: allTargets, columns: columns, firstRow: firstRow, beforeChunk)
+            )
+        }
+        let sums = Doubles([distance, potentials.0, potentials.1, Double(rows)])
         try communicator.allReduce(sums)
         let pairs = Double(all) * Double(all - 1)
         alignment = sums[3] > 0 ? sums[0] / sums[3] : 0
@@ -52,11 +55,15 @@ extension EmbeddingGeometry {
 }
 
 /// Σ exp(−2 ‖z_i − z_j‖²) over local rows i and all other rows j, for unit rows: ‖z_i − z_j‖² = 2 − 2 z_i·z_j.
-private func potential(_ local: Floats, against all: Floats, columns: Int, firstRow: Int, chunk: Int = 256) -> Double {
+private func potential(
+    _ local: Floats, against all: Floats, columns: Int, firstRow: Int, chunk: Int = 256,
+    _ beforeChunk: () throws -> Void
+) rethrows -> Double {
     let (rows, items) = (local.count / columns, all.count / columns)
     let products = Floats(count: min(chunk, max(rows, 1)) * items)
     var sum = 0.0
     for first in stride(from: 0, to: rows, by: chunk) {
+        try beforeChunk()
         let count = min(chunk, rows - first)
         gemm(
             Matrix(local, offset: first * columns, rows: count, columns: columns), .none,

@@ -80,6 +80,8 @@ struct Evaluator {
     /// Rows encoded, and queries scored, at a time.
     let chunk: Int
     let communicator: any Communicator
+    /// Called before each chunk of rows is encoded or scored; what it throws on one rank ends the evaluation on all.
+    var beforeChunk: () throws -> Void = {}
 
     /// Queries find their concept's target, concepts find a query of theirs. *Collective.*
     func evaluate(_ set: EvaluationSet) throws -> EvaluationReport {
@@ -87,8 +89,14 @@ struct Evaluator {
         let mine = set.rows(rank: rank, of: size)
         let (queries, targets) = try agreed(communicator) {
             (
-                try embedder.embeddings(Array(mine), chunk: chunk, embedder.model.query) { try set.queries($0) },
-                try embedder.embeddings(Array(mine), chunk: chunk, embedder.model.target) { try set.targets($0) }
+                try embedder.embeddings(Array(mine), chunk: chunk, embedder.model.query) {
+                    try beforeChunk()
+                    return try set.queries($0)
+                },
+                try embedder.embeddings(Array(mine), chunk: chunk, embedder.model.target) {
+                    try beforeChunk()
+                    return try set.targets($0)
+                }
             )
         }
         let counts = (0..<size).map { set.rows(rank: $0, of: size).count * columns }
@@ -105,15 +113,16 @@ struct Evaluator {
             queryToTarget: try retrieval(
                 queries: queries, queryIDs: Array(set.ids[mine]), gallery: gallery, galleryIDs: set.galleryIDs,
                 columns: columns, chunk: chunk,
-                communicator: communicator),
+                communicator: communicator, beforeChunk: beforeChunk),
             targetToQuery: try retrieval(
                 queries: gallery[askers.lowerBound * columns..<askers.upperBound * columns],
                 queryIDs: Array(set.galleryIDs[askers]),
-                gallery: allQueries, galleryIDs: set.ids, columns: columns, chunk: chunk, communicator: communicator),
+                gallery: allQueries, galleryIDs: set.ids, columns: columns, chunk: chunk, communicator: communicator,
+                beforeChunk: beforeChunk),
             geometry: try EmbeddingGeometry(
                 queries: unit(queries), targets: unit(targets), allQueries: unit(allQueries),
                 allTargets: unit(allTargets), columns: columns,
-                firstRow: mine.lowerBound, communicator: communicator))
+                firstRow: mine.lowerBound, communicator: communicator, beforeChunk: beforeChunk))
     }
 
     /// Rows divided by their length: alignment and uniformity are defined on the sphere.

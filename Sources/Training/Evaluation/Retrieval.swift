@@ -36,9 +36,10 @@ public struct RetrievalMetrics: Sendable, Equatable, Codable {
 /// - Parameters:
 ///   - queries: local rows [B, E]; `queryIDs` has B entries.
 ///   - gallery: the same G rows on every rank, [G, E]; `galleryIDs` has G entries.
+///   - beforeChunk: called before each chunk of queries; what it throws on one rank, all ranks throw.
 func retrieval(
     queries: Floats, queryIDs: [Int64], gallery: Floats, galleryIDs: [Int64], columns: Int, chunk: Int = 256,
-    communicator: any Communicator
+    communicator: any Communicator, beforeChunk: () throws -> Void = {}
 ) throws -> RetrievalMetrics {
     let (rows, items) = (queryIDs.count, galleryIDs.count)
     var relevant: [Int64: [Int]] = [:]
@@ -47,20 +48,25 @@ func retrieval(
     let scores = Floats(count: min(chunk, rows) * items)
     let sums = Doubles(repeating: 0, count: 5)
 
-    for first in stride(from: 0, to: rows, by: chunk) {
-        let count = min(chunk, rows - first)
-        gemm(
-            Matrix(queries, offset: first * columns, rows: count, columns: columns), .none, galleryMatrix, .transposed,
-            into: Matrix(scores, rows: count, columns: items))
-        for row in 0..<count {
-            guard let positives = relevant[queryIDs[first + row]] else { continue }
-            let places = places(of: positives, in: UnsafeBufferPointer(start: scores.base + row * items, count: items))
-            let best = places[0]
-            sums[0] += best == 1 ? 1 : 0
-            sums[1] += best <= 5 ? 1 : 0
-            sums[2] += 1 / Double(best)
-            sums[3] += ndcg(places, at: 10)
-            sums[4] += 1
+    try agreed(communicator) {
+        for first in stride(from: 0, to: rows, by: chunk) {
+            try beforeChunk()
+            let count = min(chunk, rows - first)
+            gemm(
+                Matrix(queries, offset: first * columns, rows: count, columns: columns), .none, galleryMatrix,
+                .transposed,
+                into: Matrix(scores, rows: count, columns: items))
+            for row in 0..<count {
+                guard let positives = relevant[queryIDs[first + row]] else { continue }
+                let places = places(
+                    of: positives, in: UnsafeBufferPointer(start: scores.base + row * items, count: items))
+                let best = places[0]
+                sums[0] += best == 1 ? 1 : 0
+                sums[1] += best <= 5 ? 1 : 0
+                sums[2] += 1 / Double(best)
+                sums[3] += ndcg(places, at: 10)
+                sums[4] += 1
+            }
         }
     }
     try communicator.allReduce(sums)

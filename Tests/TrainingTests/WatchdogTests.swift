@@ -1,0 +1,83 @@
+// A rank that gets nowhere, and a stop that comes while it is busy elsewhere. Not here: ranks that wait for each other (CollectivesTests),
+// whole jobs (Tests/Faults).
+
+import Collectives
+import Failures
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Training
+
+@Suite(.serialized) struct WatchdogTests {
+    /// What a watchdog said, if it did. Processor time is the process's: each case has one of its own.
+    private static func watch(
+        _ phase: Phase, deadline: Duration, isAsked: Bool = false, for time: Duration, _ work: (Heartbeat) -> Void
+    ) -> Failure? {
+        let said = Mutex<Failure?>(nil)
+        let heartbeat = Heartbeat(ranks: 1)
+        heartbeat.beat(phase, step: 4)
+        let watchdog = Watchdog(
+            heartbeat, communicator: SoloWorld(deadline: deadline), stopRequested: { isAsked },
+            end: { failure in said.withLock { $0 = failure } })
+        let end = ContinuousClock.now + time
+        while ContinuousClock.now < end { work(heartbeat) }
+        watchdog.stop()
+        return said.withLock { $0 }
+    }
+
+    /// Waiting is nothing, computing is something, and so is a step that ends.
+    @Test func onlyIdlenessCounts() async {
+        await #expect(processExitsWith: .success) {
+            let idle = Self.watch(.data, deadline: .seconds(1), for: .seconds(4)) { _ in usleep(100_000) }
+            let failure = try #require(idle)
+            try #require(failure.kind == .resumable)
+            try #require(failure.message.hasPrefix("step 5: waiting for its batch: nothing has moved for 1"))
+            var sum = 0.0
+            try #require(Self.watch(.data, deadline: .seconds(1), for: .seconds(3)) { _ in sum += 1 } == nil)
+            try #require(
+                Self.watch(.data, deadline: .seconds(2), for: .seconds(4)) { heartbeat in
+                    heartbeat.beat(.data, step: Int(sum))
+                    usleep(300_000)
+                } == nil)
+        }
+    }
+
+    /// Asked to stop, a process that waits for data is not given its whole deadline; one that writes a checkpoint is.
+    @Test(arguments: [(Phase.data, true), (.checkpoint, false)]) func aStopShortensPatience(
+        _ phase: Phase, _ ends: Bool
+    ) async {
+        await #expect(processExitsWith: .success) { [phase = phase.rawValue, ends] in
+            let phase = try #require(Phase(rawValue: phase))
+            let said = Self.watch(phase, deadline: .seconds(60), isAsked: true, for: .seconds(7)) { _ in usleep(50_000)
+            }
+            try #require((said != nil) == ends)
+            if let said { try #require(said.message.contains("asked to stop, but nothing has moved for 5")) }
+        }
+    }
+
+    /// A stop in the middle of an evaluation ends it on all ranks, saves, and leaves the evaluation to the next run.
+    @Test(arguments: [1, 3]) func anEvaluationIsInterrupted(_ ranks: Int) throws {
+        let tiny = try TinyRun.shared.get()
+        let configuration = try tiny.configuration([
+            "steps=4", "evaluate={every: 2, chunk: 2, sets: {held: \(tiny.folder)/train.jsonl}}",
+        ])
+        let summaries = try ThreadWorld.run(ranks: ranks) { communicator in
+            let trainer = try Trainer(configuration: configuration, progress: .silent, communicator: communicator)
+            // Asked between the second step's end and its evaluation, on one rank alone.
+            let asked = communicator.rank == ranks - 1
+            let folder = trainer.folder
+            trainer.stopRequested = {
+                asked
+                    && (try? String(contentsOfFile: folder.heartbeat, encoding: .utf8))?.contains("evaluation") == true
+            }
+            return try trainer.run()
+        }
+        #expect(summaries.allSatisfy { $0.wasStopped && $0.step == 2 })
+        #expect(RunFolder(configuration.folder).hasCheckpoints)
+        let summary = try train(configuration, ranks: ranks).summary
+        #expect(summary.step == 4 && !summary.wasStopped)
+        let evaluated = try metrics(configuration).filter { $0["held.alignment"] != nil }.map { $0["step"] as? Int }
+        #expect(evaluated == [2, 4])
+    }
+}
