@@ -22,6 +22,7 @@ private final class FaultyWorld: Communicator {
     var rank: Int { world.rank }
     var size: Int { world.size }
     var ranksOnThisHost: Int { world.ranksOnThisHost }
+    var deadline: Duration { world.deadline }
     var step: Int {
         get { world.step }
         set { world.step = newValue }
