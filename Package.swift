@@ -47,6 +47,7 @@ let package = Package(
         .systemLibrary(name: "CGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"])]),
         .target(name: "CPictures", dependencies: ["CJPEG", "CPNG"]),
         .systemLibrary(name: "COniguruma", pkgConfig: "oniguruma", providers: [.apt(["libonig-dev"])]),
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .target(name: "CMPI", dependencies: ["COpenMPI"]),
         .target(name: "CVectorMath", cSettings: [.unsafeFlags(["-O3"])]),
 
@@ -79,7 +80,7 @@ let package = Package(
         .target(name: "Tokenizers", dependencies: ["ArrayFiles", "COniguruma", "Failures"], swiftSettings: numeric),
         .target(
             name: "Datasets",
-            dependencies: ["ArrayFiles", "Buffers", "Failures", "Pictures", "Randomness", "Tokenizers"],
+            dependencies: ["ArrayFiles", "Buffers", "CArchive", "Failures", "Pictures", "Randomness", "Tokenizers"],
             swiftSettings: numeric),
         .target(
             name: "Checkpoints", dependencies: ["ArrayFiles", "Buffers", "Collectives", "COpenSSL", "Failures"],
@@ -150,7 +151,7 @@ let package = Package(
         .testTarget(
             name: "DatasetsTests",
             dependencies: ["ArrayFiles", "Buffers", "Datasets", "Failures", "Pictures", "Randomness", "Tokenizers"],
-            exclude: ["Golden"],
+            exclude: ["Fixtures", "Golden"],
             swiftSettings: strict),
         .testTarget(
             name: "CheckpointsTests",

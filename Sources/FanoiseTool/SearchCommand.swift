@@ -88,7 +88,8 @@ struct SearchCommand: ParsableCommand {
                 return (queries.hasSuffix(".npy") ? nil : try model.rows(of: queries, side: side), side)
             }
             let question: TrainedModel.Question = text.map { .text($0) } ?? .picture(path: image ?? "")
-            return (model.row(of: question), try self.side ?? model.side(for: question))
+            let side = try self.side ?? model.side(for: question)
+            return (model.row(of: question, side: side), side)
         }
         let values =
             try questions.map { try model.embeddings(of: $0, side: side, chunk: chunk, communicator: communicator) }

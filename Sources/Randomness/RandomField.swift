@@ -14,6 +14,7 @@ public enum RandomPurpose: UInt32, Sendable {
     case inputNoise = 7
     case shuffledSpectrum = 8
     case rangeFinder = 9
+    case negatives = 10
     case mining = 11
     case test = 255
 }

@@ -1,6 +1,6 @@
 // Where FANoise meets the batch: which tensors, which rows, which spectrum. Not here: the noise itself (FANoise).
 //
-// Shapes: B local rows, N global rows, R local token rows, D model width, E embedding width.
+// Shapes: B local rows, N global rows, k targets a row brings, R local token rows, D model width, E embedding width.
 
 import Autograd
 import Buffers
@@ -60,16 +60,20 @@ final class BatchNoise {
         return (perturbed, report)
     }
 
-    /// What the loss sees, z_BE and w_BE: representations, normalised (`features: unit`), with noise, normalised again
+    /// What the loss sees, z_BE and w_KBE: representations, normalised (`features: unit`), with noise, normalised again
     /// (`renormalize`). *Collective.*
+    /// - Parameter targetsPerRow: k; targets come row by row, so that a rank's are consecutive in the global batch.
     func embeddings(
-        queries x: Tensor, targets y: Tensor, firstRow: Int, globalRows: Int, step: Int, on head: Tape
+        queries x: Tensor, targets y: Tensor, targetsPerRow: Int, firstRow: Int, globalRows: Int, step: Int,
+        on head: Tape
     ) throws -> (queries: Tensor, targets: Tensor, reports: Reports) {
         var sides = [x, y]
         if options.features == .unit { sides = sides.map { head.normalizeRows($0) } }
         var reports: Reports = (nil, nil)
         if let output {
-            let inputs = sides.map { NoiseSide($0.values, rows: $0.rows, firstRow: firstRow, globalRows: globalRows) }
+            let inputs = zip(sides, [1, targetsPerRow]).map { side, k in
+                NoiseSide(side.values, rows: side.rows, firstRow: k * firstRow, globalRows: k * globalRows)
+            }
             let results = try output.perturb(inputs, step: step, communicator: communicator)
             reports = (results[0].report, results[1].report)
             sides = zip(sides, results).map { side, result in head.replaceValues(of: side, with: result.perturbed) }

@@ -21,9 +21,7 @@ extension TrainingStep {
         var cause = "no single row is the cause"
         if let place = result.nonFinite {
             // The rank that holds the row knows where it comes from.
-            let row = Buffer<Int64>([
-                Int64(batch.rowIndices.indices.contains(place.row) ? batch.rowIndices[place.row] : -1)
-            ])
+            let row = Buffer<Int64>([batch.rows > 0 ? Int64(batch.rowIndices[place.row % batch.rows]) : -1])
             try communicator.broadcast(row, root: place.rank)
             cause = "\(place)" + (row[0] >= 0 ? " (row \(name(ofRow: Int(row[0]))) of the training data)" : "")
         }

@@ -34,7 +34,7 @@ struct TrainingState: Codable {
     var step: Int
     /// The last step whose evaluation is in the metrics; 0 when there is none.
     var evaluatedStep: Int
-    /// `JSONLDataset.fingerprint` of the training data, in hexadecimal.
+    /// `PairSource.fingerprint` of the training data, in hexadecimal.
     var data: String
     /// Noise shapes that outlive a step (`noise.refresh` > 1).
     var noiseShapes: [[[Double]]]
@@ -128,6 +128,7 @@ final class RunCheckpoints {
     private let noise: BatchNoise
     private let extraFiles: [String: Data]
     private let dataFingerprint: String
+    private let dataName: String
     private let communicator: any Communicator
     /// Receives a sentence for what went wrong without ending the run; called alike on every rank.
     var warn: (String) -> Void = { _ in }
@@ -145,7 +146,7 @@ final class RunCheckpoints {
     }()
 
     init(
-        configuration: RunConfig, folder: RunFolder, data: JSONLDataset, model: DualEncoder,
+        configuration: RunConfig, folder: RunFolder, data: any PairSource, model: DualEncoder,
         optimizer: ShardedOptimizer, noise: BatchNoise,
         extraFiles: [String: Data], communicator: any Communicator
     ) {
@@ -155,6 +156,7 @@ final class RunCheckpoints {
         self.optimizer = optimizer
         self.noise = noise
         self.extraFiles = extraFiles
+        dataName = data.name
         dataFingerprint = String(data.fingerprint, radix: 16)
         self.communicator = communicator
     }
@@ -273,7 +275,7 @@ final class RunCheckpoints {
             guard allowsOtherData || state.data == dataFingerprint else {
                 throw Failure(
                     .configuration,
-                    "\(configuration.data.train) has changed since \(checkpoint.path) was saved: the run would go on on other data. Allow it "
+                    "the training data (\(dataName)) has changed since \(checkpoint.path) was saved: the run would go on on other data. Allow it "
                         + "with --allow-change data.train, or start another run with --set name=NAME")
             }
             try checkpoint.loadParameters(layout: layout, into: model.parameters.values)

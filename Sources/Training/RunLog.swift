@@ -47,6 +47,9 @@ final class RunLog {
 
     func warn(_ text: String) { if speaks { logger.warning("\(text)") } }
 
+    /// Whether a step gets a row of metrics; the same on every rank.
+    func records(step: Int) -> Bool { step % every == 0 || step == 1 }
+
     /// One step: the progress line, and every `log.every` steps a row of metrics.
     func step(_ report: StepReport, globalRows: Int, skipped: Int) throws {
         let now = ContinuousClock().now
@@ -58,7 +61,7 @@ final class RunLog {
             ProgressLine.State(
                 step: report.step, loss: report.loss, precisionAt1: report.precisionAt1,
                 samplesPerSecond: samples.suffix(every).reduce(0, +) / Double(min(samples.count, every))))
-        guard report.step % every == 0 || report.step == 1 else { return }
+        guard records(step: report.step) else { return }
         var row = MetricsRow(step: report.step)
         row.epoch = Double(report.step) / Double(stepsPerEpoch)
         row.loss = report.loss

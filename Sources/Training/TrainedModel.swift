@@ -80,11 +80,10 @@ public struct TrainedModel {
     /// The rows of a file that can be embedded as one side. Local.
     public func rows(of path: String, side: Side) throws -> EmbeddableRows {
         let column = configuration.column(side)
-        if column.kind == .features {
-            return EmbeddableRows(try ArraySource(path: path, query: column, target: column))
+        if column.kind == .text, !DataFormat.isTold(by: path) {
+            return try EmbeddableRows(InlineSource(linesOf: path, prefix: column.prefix))
         }
-        if column.kind == .text, !path.hasSuffix(".jsonl") { return try EmbeddableRows(InlineSource(linesOf: path)) }
-        return EmbeddableRows(try JSONLDataset(path: path, query: column, target: column))
+        return EmbeddableRows(try configuration.sideSource(path, side))
     }
 
     /// The side that can encode a question.
@@ -107,13 +106,16 @@ public struct TrainedModel {
         return try rows.gathered(communicator)
     }
 
-    /// One question as a row. Local.
-    public func row(of question: Question) -> EmbeddableRows {
+    /// One question as a row of one side. Local.
+    public func row(of question: Question, side: Side) -> EmbeddableRows {
         switch question {
         case .text(let text):
-            EmbeddableRows(InlineSource([(.text(text, alternatives: []), "--text")], kind: .text))
+            EmbeddableRows(
+                InlineSource(
+                    [(.text(text, alternatives: []), "--text")], kind: .text, prefix: configuration.column(side).prefix)
+            )
         case .picture(let path):
-            EmbeddableRows(InlineSource([(.picture(path: path), path)], kind: .picture))
+            EmbeddableRows(InlineSource([(.picture(.file(path)), path)], kind: .picture))
         }
     }
 }
@@ -127,26 +129,8 @@ public struct EmbeddableRows: Sendable {
     public var count: Int { source.count }
 
     /// Tells whether the rows are what they were.
-    var fingerprint: UInt64 {
-        if let file = source as? JSONLDataset { return file.fingerprint }
-        if let arrays = source as? ArraySource { return arrays.fingerprint }
-        return (0..<source.count).reduce(0xcbf2_9ce4_8422_2325 as UInt64) { hash, row in
-            let content = (try? content(row)) ?? ""
-            return (content.utf8 + [0xFF]).reduce(hash) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        }
-    }
+    var fingerprint: UInt64 { source.fingerprint }
 
     /// A row's content, to show: its text, or its picture's path.
     public func content(_ row: Int) throws -> String { try source.row(row, alternatives: false).query.content }
-}
-
-extension PairSide {
-    /// To show: a text, or a picture's path.
-    var content: String {
-        switch self {
-        case .text(let text, _): text
-        case .picture(let path): path
-        case .features(let values): "\(values.count) features"
-        }
-    }
 }

@@ -1,6 +1,7 @@
 // The loop around the step: data, progress, evaluation, checkpoints, the end. Not here: a step (TrainingStep), what is saved and
 // how a run resumes (RunCheckpoints).
 
+import Buffers
 public import Collectives
 import Datasets
 import FANoise
@@ -29,7 +30,7 @@ public final class Trainer {
     let communicator: any Communicator
     let model: DualEncoder
     let log: RunLog
-    private let source: JSONLDataset
+    private let source: any PairSource
     private let sampler: GlobalSampler
     private let tokenizers: SideTokenizers
     private let step: TrainingStep
@@ -72,14 +73,9 @@ public final class Trainer {
 
         let source = try agreed(communicator) { try configuration.trainingSource() }
         try communicator.requireAgreement(
-            on: "\(source.fingerprint)", what: "training data in \(source.path)",
-            remedy: "all hosts must see the same file")
-        let sampler = try agreed(communicator) {
-            try GlobalSampler(
-                ids: source.ids, globalBatch: configuration.batch.global, seed: configuration.seed,
-                last: configuration.batch.last,
-                distinctIDs: configuration.data.distinctIDs)
-        }
+            on: "\(source.fingerprint)", what: "training data in \(source.name)",
+            remedy: "all hosts must see the same files")
+        let sampler = try agreed(communicator) { try configuration.sampler(source) }
         switch configuration.duration {
         case .steps(let count): steps = count
         case .epochs(let count): steps = count * sampler.stepsPerEpoch
@@ -169,7 +165,7 @@ public final class Trainer {
             source: source, sampler: sampler, preparation: configuration.preparation(tokenizers, augments: true),
             seed: configuration.seed,
             rank: communicator.rank, worldSize: communicator.size, steps: done + 1...steps,
-            prefetch: configuration.data.prefetch,
+            maximumNegatives: configuration.data.negatives.maximum, prefetch: configuration.data.prefetch,
             cacheBytes: configuration.data.cache.bytes)
         defer { loader.stop() }
         // A run that was stopped at a step that was due for evaluation makes up for it.
@@ -178,6 +174,7 @@ public final class Trainer {
             if let best = try bestValue(of: evaluation) { try save(best: best, waits: false) }
         }
         log.resumeTiming()
+        var skipped = SkippedRows(source)
         while true {
             let waited = loader.statistics.secondsWaited
             heartbeat.beat(.data, step: done)
@@ -187,7 +184,8 @@ public final class Trainer {
             report.seconds[.data] += loader.statistics.secondsWaited - waited
             done += 1
             watch(report)
-            try log.step(report, globalRows: batch.globalRows, skipped: loader.statistics.skippedRows)
+            if log.records(step: done) { try skipped.update(loader.statistics.replacedRows, communicator) }
+            try log.step(report, globalRows: batch.globalRows, skipped: skipped.count)
             if checkpoints.isSaving { try stalling { try checkpoints.poll() } }
             let isLast = done == steps
             var stops = report.stopRequested && !isLast
@@ -293,7 +291,7 @@ public final class Trainer {
                 + "noise \(configuration.noise.scaling.rawValue)")
         if done > 0 { log.say("resumed after step \(done) of \(steps)") }
         if source.skipped > 0 {
-            log.warn("\(source.path): \(source.skipped) rows are skipped: \(source.skippedReasons.first ?? "")")
+            log.warn("\(source.name): \(source.skipped) rows are skipped: \(source.skippedReasons.first ?? "")")
         }
     }
 
@@ -331,5 +329,34 @@ extension DualEncoder {
         ParameterBound(
             range: parameters.layout.entries[logTemperature.index].range,
             limits: Float(log(temperature.minimum))...Float(log(temperature.maximum)))
+    }
+}
+
+/// Rows left out for being unreadable, on all ranks together.
+private struct SkippedRows {
+    private let source: any PairSource
+    private var replaced: Set<Int> = []
+
+    init(_ source: any PairSource) { self.source = source }
+
+    /// Left out when the data was opened, or replaced since the run was started or resumed.
+    var count: Int { source.skipped + replaced.count }
+
+    /// Brings together what the ranks have met. *Collective.*
+    /// - Throws: on every rank alike, `Failure(.data)` when they are more than the share allowed.
+    mutating func update(_ local: Set<Int>, _ communicator: any Communicator) throws {
+        guard case .skip(let share) = source.onError else { return }
+        let new = Buffer<Int64>(local.subtracting(replaced).sorted().map { Int64($0) })
+        let counts = try communicator.allGather(new.count)
+        let all = Buffer<Int64>(count: counts.reduce(0, +))
+        try communicator.allGather(new, counts: counts, into: all)
+        replaced.formUnion(all.array.map { Int($0) })
+        let rows = source.count + source.skipped
+        guard Double(count) <= share * Double(rows) else {
+            throw Failure(
+                .data,
+                "\(count) of \(rows) rows cannot be read, more than data.max_skipped, \(share), allows; look at the rows, or raise it"
+            )
+        }
     }
 }

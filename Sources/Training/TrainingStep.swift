@@ -1,6 +1,6 @@
 // One training step, top to bottom: the picture in docs/design.md. Not here: the loop around it (Trainer).
 //
-// Shapes: B local rows, N global rows, E embedding width. x, y representations; z, w embeddings; d… gradients of the global loss.
+// Shapes: B local rows, N global rows, k targets a row brings, E embedding width. x, y representations; z, w embeddings; d… gradients of the global loss.
 
 import Autograd
 import Buffers
@@ -17,7 +17,6 @@ final class TrainingStep {
     let optimizer: ShardedOptimizer
     let communicator: any Communicator
     private let configuration: RunConfig
-    private let loss: ContrastiveLoss
     let exchange: GradientExchange
     /// Where a row of the training data stands, `FILE:LINE`, for messages.
     var placeOfRow: (Int) -> String? = { _ in nil }
@@ -31,7 +30,6 @@ final class TrainingStep {
         self.optimizer = optimizer
         self.communicator = communicator
         noise = try BatchNoise(configuration, model: model, communicator: communicator)
-        loss = ContrastiveLoss(configuration.loss.options)
         exchange = GradientExchange(communicator: communicator, shards: optimizer.shards, parameters: model.parameters)
     }
 
@@ -52,28 +50,23 @@ final class TrainingStep {
         var query = try towerPass(.query, batch, step: step)
         var target = try towerPass(.target, batch, step: step)
         let x_BE = clock.measure(.forward) { query.pass.forward() }
-        let y_BE = clock.measure(.forward) { target.pass.forward() }
+        let y_KBE = clock.measure(.forward) { target.pass.forward() }
 
         // FANoise on the spectrum of the global batch; embeddings are what the loss sees.
         let head = Tape()
         let x = Tensor(x_BE, shape: [batch.rows, model.columns], requiresGradient: true)
-        let y = Tensor(y_BE, shape: [batch.rows, model.columns], requiresGradient: true)
+        let y = Tensor(y_KBE, shape: [batch.targets.rows, model.columns], requiresGradient: true)
         let (z, w, reports) = try clock.measure(.noise) {
             try requireFinite(step: step) {
                 try noise.embeddings(
-                    queries: x, targets: y, firstRow: batch.firstRow, globalRows: batch.globalRows, step: step, on: head
-                )
+                    queries: x, targets: y, targetsPerRow: batch.targetsPerRow, firstRow: batch.firstRow,
+                    globalRows: batch.globalRows, step: step, on: head)
             }
         }
         let noiseReports = [reports.query ?? query.report, reports.target ?? target.report]
 
         // Local rows against global columns; gradients of the mean over all N rows.
-        let result = try clock.measure(.loss) {
-            try loss(
-                queries: z.values, targets: w.values, ids: batch.ids, rows: batch.rows, columns: model.columns,
-                temperature: model.temperature, bias: model.parameters[model.bias].values[0], communicator: communicator
-            )
-        }
+        let result = try clock.measure(.loss) { try loss(queries: z.values, targets: w.values, batch) }
         try requireFinite(result, batch, step: step)
 
         // Back through the head and both towers, from the layout's end to its start; buckets leave on the way.
@@ -134,6 +127,18 @@ extension TrainingStep {
         return (pass, perturbed?.report)
     }
 
+    /// The loss of all rows; a batch holds targets row by row, the loss takes the positives and then block after block of negatives.
+    private func loss(queries z_BE: Floats, targets w_KBE: Floats, _ batch: PairBatch) throws -> LossResult {
+        let order = TargetOrder(rows: batch.rows, targetsPerRow: batch.targetsPerRow)
+        let loss = ContrastiveLoss(configuration.loss.options(targetsPerQuery: batch.targetsPerRow))
+        var result = try loss(
+            queries: z_BE, targets: order.inBlocks(w_KBE, columns: model.columns), ids: order.inBlocks(batch.targetIDs),
+            rows: batch.rows, columns: model.columns, temperature: model.temperature,
+            bias: model.parameters[model.bias].values[0], communicator: communicator)
+        result.dtargets = order.byRow(result.dtargets, columns: model.columns)
+        return result
+    }
+
     private var numbersTokens: Bool {
         noise.actsOnTokens || configuration.model.query.dropout > 0
             || configuration.model.target.dropout > 0
@@ -178,10 +183,10 @@ extension TrainingStep {
 
 extension RunConfig.Loss {
     /// The same in the loss's own terms.
-    var options: ContrastiveLossOptions {
+    func options(targetsPerQuery: Int) -> ContrastiveLossOptions {
         var tileColumns: Int?
         if case .value(let columns) = tile { tileColumns = columns }
-        return ContrastiveLossOptions(kind: kind, tile: tileColumns)
+        return ContrastiveLossOptions(kind: kind, tile: tileColumns, targetsPerQuery: targetsPerQuery)
     }
 }
 

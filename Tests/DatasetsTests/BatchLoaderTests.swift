@@ -116,7 +116,7 @@ import Tokenizers
         var rows: [Int] = []
         for _ in 1...2 { for rank in ranks { rows += try rank.next().rowIndices } }
         #expect(rows.sorted() == [0, 0, 1, 2, 3, 5, 5, 6, 7, 8, 9, 10])
-        #expect(ranks.reduce(0) { $0 + $1.statistics.skippedRows } == 2)
+        #expect(ranks.reduce(0) { $0 + $1.statistics.replacedRows.count } == 2)
 
         let strict = try Self.loader(path, steps: 1...2, onError: .skip(maximumShare: 0.1))
         let message = failureMessage(.data) { for _ in 1...2 { _ = try strict.next() } }

@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 5, 8, 13, 128], 1...8) func shardsMakeUpTheBatch(rows: Int, ranks: Int) {
-        let batch = GlobalBatch(epoch: 0, indexInEpoch: 0, rows: (0..<rows).map { $0 * 7 })
+        let batch = GlobalBatch(epoch: 0, indexInEpoch: 0, rows: (0..<rows).map { $0 * 7 }, sources: [0])
         let shards = (0..<ranks).map { batch.shard(rank: $0, of: ranks) }
         #expect(shards.flatMap { batch.rows[$0] } == batch.rows)
         #expect(shards.map(\.count) == (0..<ranks).map { rows / ranks + ($0 < rows % ranks ? 1 : 0) })

@@ -27,19 +27,19 @@ import Testing
         #expect(
             try data.row(0)
                 == PairRow(
-                    query: .picture(path: folder.path + "/images/noto/1F600.png"),
-                    target: .text("grinning face", alternatives: ["face", "grin"]), place: "\(data.path):1"))
+                    query: .picture(.file(folder.path + "/images/noto/1F600.png")),
+                    target: .text("grinning face", alternatives: ["face", "grin"]), place: "\(data.name):1"))
         #expect(
             try data.row(1)
                 == PairRow(
-                    query: .picture(path: folder.path + "/./b.png"), target: .text("one", alternatives: ["two"]),
-                    place: "\(data.path):3"))
+                    query: .picture(.file(folder.path + "/./b.png")), target: .text("one", alternatives: ["two"]),
+                    place: "\(data.name):3"))
         #expect(
             try data.row(2)
                 == PairRow(
-                    query: .picture(path: folder.path + "/c d.png"),
+                    query: .picture(.file(folder.path + "/c d.png")),
                     target: .text("A😀\n\"\\/\u{FFFD}é", alternatives: []),
-                    place: "\(data.path):5"))
+                    place: "\(data.name):5"))
         // FNV-1a of "1F600", "7" and of a name that no file gives; the first two from the reference description.
         #expect(data.ids[0] == ConceptIDs.hash("1F600".utf8) && data.ids[1] == ConceptIDs.hash("7".utf8))
         #expect(Set(data.ids).count == 3)

@@ -54,7 +54,7 @@ private func draw(_ row: Int) -> RowDraw {
         for sample in golden.prepared {
             let preparation = try read(sample.config, file: sample.file)
             let path = Golden.folder.appendingPathComponent("pictures/\(sample.picture).png").path
-            let pixels = try PictureStore(byteLimit: 0).pixels(path: path, preparation)
+            let pixels = try PictureStore(byteLimit: 0).pixels(.file(path), preparation)
             #expect(preparation.size == sample.size && pixels.count == 3 * sample.size * sample.size)
             let output = Floats(repeating: .nan, count: pixels.count)
             PictureChange().write(
@@ -203,14 +203,14 @@ private func draw(_ row: Int) -> RowDraw {
         let (keeping, forgetting) = (PictureStore(byteLimit: 3600), PictureStore(byteLimit: 0))
         var seen: Set<[UInt8]> = []
         for row in 0..<20 {
-            let pixels = try keeping.pixels(path: path, preparation, draw: draw(row))
-            #expect(try forgetting.pixels(path: path, preparation, draw: draw(row)) == pixels && pixels.count == 192)
+            let pixels = try keeping.pixels(.file(path), preparation, draw: draw(row))
+            #expect(try forgetting.pixels(.file(path), preparation, draw: draw(row)) == pixels && pixels.count == 192)
             seen.insert(pixels)
         }
         #expect(seen.count == 20 && keeping.kept == (1, 3600) && forgetting.kept == (0, 0))
         // Without a draw it is the whole picture, as in evaluation.
         #expect(
-            try forgetting.pixels(path: path, preparation)
+            try forgetting.pixels(.file(path), preparation)
                 == picture.paddedToSquare().resized(width: 8, height: 8, filter: .bicubic).pixels)
     }
 

@@ -101,18 +101,18 @@ import Tokenizers
         let path = try folder.write("wide.png", try black.pngData())
         let store = PictureStore(byteLimit: 8 * 8 * 3)
         let preparation = PicturePreparation(size: 8)
-        let pixels = try store.pixels(path: path, preparation)
+        let pixels = try store.pixels(.file(path), preparation)
         #expect(pixels == (0..<64).flatMap { [UInt8](repeating: (2..<6).contains($0 / 8) ? 0 : 255, count: 3) })
         try folder.write("wide.png", "now broken".utf8)
-        #expect(try store.pixels(path: path, preparation) == pixels)
+        #expect(try store.pixels(.file(path), preparation) == pixels)
         #expect(store.kept == (1, 192))
         // Another size is another picture; there is no room for a second one.
         try folder.write("wide.png", try black.pngData())
-        #expect(try store.pixels(path: path, PicturePreparation(size: 4)).count == 48)
+        #expect(try store.pixels(.file(path), PicturePreparation(size: 4)).count == 48)
         #expect(store.kept == (1, 192))
         #expect(
             failureMessage(.data) {
-                _ = try store.pixels(path: path, PicturePreparation(size: 5, maximumPixels: 31))
+                _ = try store.pixels(.file(path), PicturePreparation(size: 5, maximumPixels: 31))
             }.contains("31"))
     }
 
@@ -140,7 +140,7 @@ import Tokenizers
         }
         try folder.write("images/4.png", "broken".utf8)
         let fresh = try EvaluationSet(
-            source: try JSONLDataset(path: source.path, onError: .skip(maximumShare: 1)), preparation: preparation())
+            source: try JSONLDataset(path: source.name, onError: .skip(maximumShare: 1)), preparation: preparation())
         #expect(failureMessage(.data) { _ = try fresh.queries(0..<10) }.contains("train.jsonl:5: "))
     }
 }

@@ -60,7 +60,9 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
         "optimizer.clip=null", "data.cache=3 KiB", "data.cache=1000", "seed=18446744073709551615",
         "optimizer.learning_rate=1e-7",
         "optimizer.schedule=linear", "output='- x'", "noise.schedule={kind: warmup, steps: 4}", "evaluate.every=null",
-        "data.train=1",
+        "data.train=1", "data.train=[a.jsonl, \"b-{0..3}.csv\"]", "data.negatives={columns: [neg, 'a b'], maximum: 3}",
+        "data={train: null, sources: [{path: a, weight: 2, query: {prefix: \"query: \"}}, {path: [b, c], format: csv, weight: 1}]}",
+        "data={train: null, batches: same_source, sources: [a, {path: b, batches: mixed, id: key, negatives: neg}]}",
     ])
     func resolvedYAMLReadsBackAsTheSameValue(option: String) throws {
         var options = [option]
@@ -99,6 +101,12 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
         #expect(try Self.minimal("steps=null", "epochs=3").duration == .epochs(3))
         #expect(
             try Self.minimal("evaluate.sets.b=x/y.jsonl").evaluate.sets.items == [.init(name: "b", path: "x/y.jsonl")])
+    }
+
+    @Test func oneSourceOfSeveralCanBeChanged() throws {
+        let config = try Self.minimal(
+            "data={train: null, sources: [{path: a, weight: 2}, {path: b, weight: 1}]}", "data.sources.1.weight=5")
+        #expect(config.data.sources.map(\.weight) == [2, 5] && config.data.sources[1].path.patterns == ["b"])
     }
 
     @Test func anchorsAreResolved() throws {

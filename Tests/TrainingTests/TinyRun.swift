@@ -154,10 +154,7 @@ final class Stepper {
     /// - Parameter steps: batches prepared, from step 1.
     init(_ configuration: RunConfig, steps: Int, communicator: any Communicator) throws {
         let source = try configuration.trainingSource()
-        let sampler = try GlobalSampler(
-            ids: source.ids, globalBatch: configuration.batch.global, seed: configuration.seed,
-            last: configuration.batch.last,
-            distinctIDs: configuration.data.distinctIDs)
+        let sampler = try configuration.sampler(source)
         let tokenizers = try SideTokenizers(trainedOn: source, configuration)
         model = try DualEncoder(
             configuration, queryVocabulary: tokenizers[.query]?.vocabularySize,
@@ -171,7 +168,8 @@ final class Stepper {
         loader = try BatchLoader(
             source: source, sampler: sampler, preparation: configuration.preparation(tokenizers, augments: true),
             seed: configuration.seed,
-            rank: communicator.rank, worldSize: communicator.size, steps: 1...steps, prefetch: 0)
+            rank: communicator.rank, worldSize: communicator.size, steps: 1...steps,
+            maximumNegatives: configuration.data.negatives.maximum, prefetch: 0)
         self.communicator = communicator
     }
 

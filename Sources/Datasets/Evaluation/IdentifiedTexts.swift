@@ -58,7 +58,8 @@ public struct IdentifiedTexts: PairSource {
             try Self.fields($0, Self.line($0, from: starts[index]), place: place).text
         }
         let side = PairSide.text(text, alternatives: [])
-        return PairRow(query: side, target: side, place: place)
+        return PairRow(
+            query: side, target: side, queryPrefix: query.prefix, targetPrefix: query.prefix, place: place)
     }
 
     private static func line(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Range<Int> {

@@ -45,7 +45,7 @@ public struct LabelledPictures: PairSource {
     }
 
     public func row(_ index: Int) throws -> PairRow {
-        let side = PairSide.picture(path: paths[index])
+        let side = PairSide.picture(.file(paths[index]))
         return PairRow(query: side, target: side, place: paths[index])
     }
 }

@@ -4,8 +4,8 @@ import Failures
 
 /// What loading did so far.
 public struct LoaderStatistics: Sendable, Equatable {
-    /// Rows that cannot be read: left out when the source was opened, or replaced while loading.
-    public var skippedRows = 0
+    /// Rows that this rank could not read and replaced while loading. Ranks may meet the same ones.
+    public var replacedRows: Set<Int> = []
     /// Seconds that `next()` waited for batches.
     public var secondsWaited = 0.0
     /// Decoded pictures kept in memory, and the bytes of their pixels.
@@ -27,12 +27,14 @@ public final class BatchLoader {
     /// - Parameters:
     ///   - rank: this rank, 0 ..< `worldSize`.
     ///   - steps: the steps to come, counted from 1; a resumed run begins where it stopped.
+    ///   - maximumNegatives: negatives of a row used at most; a batch uses as many as the richest row of its sources has.
     ///   - prefetch: batches prepared ahead; with 0, `next()` prepares them itself.
     ///   - cacheBytes: memory for decoded pictures.
     /// - Throws: `Failure(.configuration)` if a column holds something else than its preparation expects.
     public init(
         source: any PairSource, sampler: GlobalSampler, preparation: PairPreparation, seed: UInt64, rank: Int = 0,
-        worldSize: Int = 1, steps: ClosedRange<Int>, prefetch: Int = 2, cacheBytes: Int = 512 << 20
+        worldSize: Int = 1, steps: ClosedRange<Int>, maximumNegatives: Int = 0, prefetch: Int = 2,
+        cacheBytes: Int = 512 << 20
     ) throws {
         precondition(sampler.count == source.count, "a sampler of \(sampler.count) rows for \(source.count)")
         precondition(rank >= 0 && rank < worldSize, "rank \(rank) of \(worldSize)")
@@ -41,12 +43,15 @@ public final class BatchLoader {
         let preparer = try RowPreparer(source: source, preparation: preparation, seed: seed, cacheBytes: cacheBytes)
         let make: @Sendable (Int) throws -> PairBatch = { step in
             let global = sampler.batch(step: step)
-            let local = global.shard(rank: rank, of: worldSize)
-            let (queries, targets, rows) = try preparer.training(
-                rows: Array(global.rows[local]), step: step, firstRow: local.lowerBound)
+            let part = global.shard(rank: rank, of: worldSize)
+            let negatives = min(
+                maximumNegatives, global.sources.map { source.parts[$0].maximumNegatives }.max() ?? 0)
+            let local = try preparer.training(
+                rows: Array(global.rows[part]), step: step, firstRow: part.lowerBound, negatives: negatives)
             return PairBatch(
-                step: step, epoch: global.epoch, queries: queries, targets: targets, ids: rows.map { source.ids[$0] },
-                firstRow: local.lowerBound, globalRows: global.rows.count, rowIndices: rows)
+                step: step, epoch: global.epoch, queries: local.queries, targets: local.targets,
+                targetsPerRow: 1 + negatives, ids: local.rows.map { source.ids[$0] }, targetIDs: local.targetIDs,
+                firstRow: part.lowerBound, globalRows: global.rows.count, rowIndices: local.rows)
         }
         self.preparer = preparer
         self.make = make
@@ -76,7 +81,7 @@ public final class BatchLoader {
     public var statistics: LoaderStatistics {
         let kept = preparer.kept
         return LoaderStatistics(
-            skippedRows: preparer.source.skipped + preparer.replacedRows, secondsWaited: secondsWaited,
+            replacedRows: preparer.replacedRows, secondsWaited: secondsWaited,
             keptPictures: kept.pictures,
             keptBytes: kept.bytes)
     }

@@ -2,7 +2,7 @@
 // random changes of prepared pictures (PictureChange).
 
 import Foundation
-import Pictures
+public import Pictures
 import Synchronization
 
 /// Reads pictures once, as long as there is room for them.
@@ -33,10 +33,12 @@ final class PictureStore: Sendable {
     /// Pictures kept, and the bytes of their pixels.
     var kept: (pictures: Int, bytes: Int) { state.withLock { ($0.pictures.count, $0.bytes) } }
 
-    /// A picture file as [S, S, 3] bytes.
-    /// - Throws: `Failure` naming the path.
-    func pixels(path: String, _ preparation: PicturePreparation, draw: RowDraw? = nil) throws -> [UInt8] {
-        try pixels(path, preparation, draw: draw) { try Picture.fileBytes(path: path) }
+    /// The picture at `location` as [S, S, 3] bytes.
+    /// - Throws: `Failure` naming the place.
+    func pixels(
+        _ location: PictureLocation, _ preparation: PicturePreparation, draw: RowDraw? = nil
+    ) throws -> [UInt8] {
+        try pixels(location.description, preparation, draw: draw) { try location.bytes() }
     }
 
     /// A picture as [S, S, 3] bytes: with `draw`, cropped and recoloured as its row is in its step; else as it is.
@@ -90,5 +92,18 @@ final class PictureStore: Sendable {
             state.bytes += picture.pixels.count
         }
         return picture
+    }
+}
+
+extension Picture {
+    /// Decodes the picture at `location`.
+    public static func read(
+        _ location: PictureLocation, maximumPixels: Int = Picture.defaultMaximumPixels
+    ) throws -> Picture {
+        switch location {
+        case .file(let path): try read(path: path, maximumPixels: maximumPixels)
+        case .member:
+            try decode(location.bytes(), name: location.description, maximumPixels: maximumPixels)
+        }
     }
 }

@@ -1,6 +1,6 @@
 // From rows of the data to both sides of a batch. Not here: which rows (GlobalSampler), when (BatchLoader, EvaluationSet).
 //
-// Shapes: B rows, S side of a picture.
+// Shapes: B rows, k targets a row brings, S side of a picture.
 
 import Buffers
 import Failures
@@ -37,11 +37,13 @@ public struct PairPreparation: Sendable {
 /// Reads, decodes, augments and tokenises rows; what it gives depends on the data, the seed, the step and the global row alone.
 ///
 /// A training row that turns out to be unreadable (a missing or damaged picture) is an error or, where the source skips, is replaced by
-/// the next readable row of the data: the batch keeps its size, on any number of ranks. May be used from several threads.
+/// the next readable row of its source: the batch keeps its size, on any number of ranks. May be used from several threads.
 final class RowPreparer: Sendable {
     let source: any PairSource
     private let store: PictureStore
     private let sides: [Side]
+    private let negatives: RandomField
+    private let parts: [SourcePart]
     private let unreadable = Mutex<Set<Int>>([])
 
     /// One side: what is done, and its random functions.
@@ -59,10 +61,10 @@ final class RowPreparer: Sendable {
         }
 
         /// Whether a training row's caption may be made of its alternatives.
-        func needsAlternatives(step: Int, globalRow: Int) -> Bool {
+        func needsAlternatives(step: Int, row: Int) -> Bool {
             guard case .text(let text) = preparation else { return false }
             return !CaptionChoice.showsName(
-                nameProbability: text.nameProbability, field: caption, step: step, row: globalRow)
+                nameProbability: text.nameProbability, field: caption, step: step, row: row)
         }
     }
 
@@ -81,60 +83,129 @@ final class RowPreparer: Sendable {
         where column.kind != side.kind {
             throw Failure(
                 .configuration,
-                "the \(name) column \(column.name) holds a \(column.kind.rawValue), but is prepared as a \(side.kind.rawValue)"
+                "the \(name) column \(column.name ?? "of the data") holds a \(column.kind.rawValue), but is prepared as a \(side.kind.rawValue)"
             )
         }
         self.source = source
+        parts = source.parts
+        negatives = RandomField(seed: seed, purpose: .negatives)
         store = PictureStore(byteLimit: cacheBytes)
         sides = [preparation.query, preparation.target].enumerated().map { Side($1, index: UInt32($0), seed: seed) }
     }
 
     /// Rows found unreadable while preparing.
-    var replacedRows: Int { unreadable.withLock { $0.count } }
+    var replacedRows: Set<Int> { unreadable.withLock { $0 } }
     var kept: (pictures: Int, bytes: Int) { store.kept }
 
-    /// Both sides of training rows, augmented, and the rows that were taken.
+    /// Training rows of a rank.
+    struct Rows {
+        var queries: SideBatch
+        /// Row by row: a row's own target, then its negatives.
+        var targets: SideBatch
+        var targetIDs: [Int64]
+        /// The rows that were taken.
+        var rows: [Int]
+    }
+
+    /// Both sides of training rows, augmented, each target followed by `count` negatives.
+    ///
+    /// Of more negatives than wanted some are drawn, others in every step; of fewer, all are there and some of them repeated; a row
+    /// without any gets targets of other rows of its source, which its own concept's are not. All of it is a function of seed, step
+    /// and global row.
     /// - Parameter firstRow: place in the global batch of the first of `rows`.
-    func training(rows: [Int], step: Int, firstRow: Int) throws -> (queries: SideBatch, targets: SideBatch, rows: [Int])
-    {
+    func training(rows: [Int], step: Int, firstRow: Int, negatives count: Int = 0) throws -> Rows {
         var taken: [Int] = []
-        var prepared: [[Prepared]] = [[], []]
+        var ids: [Int64] = []
+        var queries: [Prepared] = []
+        var targets: [Prepared] = []
         for (offset, row) in rows.enumerated() {
-            let (index, both) = try readable(row, step: step, globalRow: firstRow + offset)
+            let globalRow = firstRow + offset
+            let first = globalRow * (1 + count)
+            let alternatives =
+                sides[0].needsAlternatives(step: step, row: globalRow)
+                || sides[1].needsAlternatives(step: step, row: first)
+            let (index, found) = try readable(row) { index in
+                let content = try source.row(index, alternatives: alternatives)
+                let chosen = try choose(count, of: content, row: index, step: step, globalRow: globalRow)
+                return (
+                    try prepare(content.query, content.queryPrefix, content.place, side: 0, step: step, row: globalRow),
+                    try chosen.enumerated().map { place, target in
+                        try prepare(
+                            target.side, content.targetPrefix, content.place, side: 1, step: step, row: first + place)
+                    },
+                    chosen.map { $0.id ?? PairBatch.noConcept }
+                )
+            }
             taken.append(index)
-            for side in 0..<2 { prepared[side].append(both[side]) }
+            queries.append(found.0)
+            targets += found.1
+            ids += found.2
         }
-        let batches = sides.indices.map { assemble(prepared[$0], sides[$0], step: step, firstRow: firstRow) }
-        return (batches[0], batches[1], taken)
+        return Rows(
+            queries: assemble(queries, sides[0], step: step, firstRow: firstRow),
+            targets: assemble(targets, sides[1], step: step, firstRow: firstRow * (1 + count)), targetIDs: ids,
+            rows: taken)
+    }
+
+    /// A row's own target and `count` negatives.
+    private func choose(
+        _ count: Int, of content: PairRow, row: Int, step: Int, globalRow: Int
+    ) throws -> [Negative] {
+        var chosen = [Negative(content.target, id: source.ids[row])]
+        var pool = content.negatives
+        if pool.isEmpty, count > 0 {
+            let others = part(of: row).rows
+            for place in 0..<count {
+                let draw = negatives.integer(below: others.count, step: step, row: globalRow, column: place)
+                let (index, other) = try readable(others.lowerBound + draw) { try source.row($0, alternatives: false) }
+                chosen.append(Negative(other.target, id: source.ids[index]))
+            }
+            return chosen
+        }
+        // A shuffle of as many as are needed, begun again when all have been.
+        for place in 0..<count {
+            let done = place % pool.count
+            let draw = done + negatives.integer(below: pool.count - done, step: step, row: globalRow, column: place)
+            pool.swapAt(done, draw)
+            chosen.append(pool[done])
+        }
+        return chosen
+    }
+
+    private func part(of row: Int) -> SourcePart {
+        parts.first { $0.rows.contains(row) } ?? SourcePart(rows: 0..<source.count, maximumNegatives: 0)
     }
 
     /// One side of rows as they are: no augmentation, main captions. Unreadable rows are errors.
     /// - Parameter side: 0 for queries, 1 for targets.
     func plain(rows: some Sequence<Int>, side: Int) throws -> SideBatch {
         let prepared = try rows.map {
-            try prepare(source.row($0, alternatives: false), side: side, step: nil, globalRow: 0)
+            let row = try source.row($0, alternatives: false)
+            return side == 0
+                ? try prepare(row.query, row.queryPrefix, row.place, side: 0, step: nil, row: 0)
+                : try prepare(row.target, row.targetPrefix, row.place, side: 1, step: nil, row: 0)
         }
         return assemble(prepared, sides[side], step: nil, firstRow: 0)
     }
 
-    /// The row, or the next one that can be read.
-    private func readable(_ row: Int, step: Int, globalRow: Int) throws -> (index: Int, sides: [Prepared]) {
-        let alternatives = sides.contains { $0.needsAlternatives(step: step, globalRow: globalRow) }
+    /// What `read` makes of the row, or of the next one of its source that can be read.
+    private func readable<Content>(_ row: Int, _ read: (Int) throws -> Content) throws -> (index: Int, content: Content)
+    {
+        let rows = part(of: row).rows
         var index = row
+        var tried = 0
         while true {
             if !unreadable.withLock({ $0.contains(index) }) {
-                do {
-                    let content = try source.row(index, alternatives: alternatives)
-                    return (
-                        index,
-                        try sides.indices.map { try prepare(content, side: $0, step: step, globalRow: globalRow) }
-                    )
-                } catch let failure as Failure {
+                do { return (index, try read(index)) } catch let failure as Failure {
                     guard case .skip(let share) = source.onError else { throw failure }
                     try noteUnreadable(index, share: share, failure)
                 }
             }
-            index = (index + 1) % source.count
+            tried += 1
+            guard tried < rows.count else {
+                throw Failure(.data, "no row of a source can be read: rows \(rows) of \(source.name)")
+            }
+            index = index + 1 < rows.upperBound ? index + 1 : rows.lowerBound
         }
     }
 
@@ -152,31 +223,41 @@ final class RowPreparer: Sendable {
         }
     }
 
-    private func prepare(_ row: PairRow, side index: Int, step: Int?, globalRow: Int) throws -> Prepared {
+    /// - Parameters:
+    ///   - step: nil for no augmentation and the main caption.
+    ///   - row: number of this side among those of the global batch.
+    private func prepare(
+        _ content: PairSide, _ prefix: String, _ place: String, side index: Int, step: Int?, row: Int
+    ) throws -> Prepared {
         let side = sides[index]
-        switch (side.preparation, index == 0 ? row.query : row.target) {
-        case (.pictures(let preparation), .picture(let path)):
-            let draw = step.map { RowDraw(field: side.augmentation, step: $0, row: globalRow) }
-            do { return .pixels(try store.pixels(path: path, preparation, draw: draw)) } catch let failure as Failure {
-                throw Failure(failure.kind, "\(row.place): \(failure.message)")
+        switch (side.preparation, content) {
+        case (.pictures(let preparation), .picture(let location)):
+            let draw = step.map { RowDraw(field: side.augmentation, step: $0, row: row) }
+            do { return .pixels(try store.pixels(location, preparation, draw: draw)) } catch let failure as Failure {
+                throw Failure(failure.kind, "\(place): \(failure.message)")
             }
         case (.text(let preparation), .text(let name, let alternatives)):
             let caption =
                 step.map {
                     CaptionChoice.caption(
                         name, alternatives: alternatives, nameProbability: preparation.nameProbability,
-                        field: side.caption,
-                        step: $0, row: globalRow)
+                        field: side.caption, step: $0, row: row)
                 } ?? name
-            return .tokens(preparation.tokenizer.encode(caption, contextLength: preparation.contextLength))
+            return .tokens(tokens(prefix + caption, preparation))
+        case (.text(let preparation), .choice(let texts)):
+            let chosen = step.map { side.caption.integer(below: texts.count, step: $0, row: row) } ?? 0
+            return .tokens(tokens(prefix + texts[chosen], preparation))
         case (.features(let columns), .features(let values)):
             guard values.count == columns else {
-                throw Failure(
-                    .data, "\(row.place): the row has \(values.count) features, but the model takes \(columns)")
+                throw Failure(.data, "\(place): the row has \(values.count) features, but the model takes \(columns)")
             }
             return .features(values)
-        default: throw Failure(.internal, "\(row.place): the row holds something else than its column")
+        default: throw Failure(.internal, "\(place): the row holds something else than its column")
         }
+    }
+
+    private func tokens(_ text: String, _ preparation: TextPreparation) -> [Int32] {
+        preparation.tokenizer.encode(text, contextLength: preparation.contextLength)
     }
 
     private func assemble(_ rows: [Prepared], _ side: Side, step: Int?, firstRow: Int) -> SideBatch {

@@ -7,10 +7,11 @@ import Foundation
 /// Row i of one array and row i of another are a pair.
 ///
 /// The data is a safetensors file, whose columns are tensors, or a folder, whose columns are `.npy` files (with or without the
-/// ending) or `FILE.safetensors:TENSOR`. Both are memory-mapped: a row costs memory only for its id. A vector of integers named
+/// ending) or `FILE.safetensors:TENSOR`; without a name they are `queries` and `targets`. Both are memory-mapped: a row costs memory only for its id. A vector of integers named
 /// `ids`, where there is one, has the concept of each row; else every row is a concept of its own.
 public struct ArraySource: PairSource {
-    public let path: String
+    /// Its path.
+    public let name: String
     public let query: Column
     public let target: Column
     public let onError: RowErrorPolicy
@@ -23,9 +24,9 @@ public struct ArraySource: PairSource {
     ///   different numbers of rows, or none.
     public init(path: String, query: Column, target: Column, onError: RowErrorPolicy = .fail) throws {
         let folder = try ArrayFolder(path)
-        (self.path, self.query, self.target, self.onError) = (path, query, target, onError)
-        queries = try folder.matrix(query.name)
-        targets = query == target ? queries : try folder.matrix(target.name)
+        (name, self.query, self.target, self.onError) = (path, query, target, onError)
+        queries = try folder.matrix(query.name ?? "queries")
+        targets = query == target ? queries : try folder.matrix(target.name ?? "targets")
         guard queries.rows == targets.rows else {
             throw Failure(
                 .data,
@@ -58,7 +59,7 @@ public struct ArraySource: PairSource {
         precondition(ids.indices.contains(index), "row \(index) of \(ids.count)")
         return PairRow(
             query: .features(try values(queries, index)), target: .features(try values(targets, index)),
-            place: "\(path), row \(index)")
+            place: "\(name), row \(index)")
     }
 
     private func values(_ matrix: StoredMatrix, _ row: Int) throws -> [Float] {

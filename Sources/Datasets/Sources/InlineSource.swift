@@ -1,10 +1,11 @@
-// Pairs that are already in memory: a question, the lines of a text file. Not here: reading files of pairs (JSONLDataset).
+// Pairs that are already in memory: a question, the lines of a text file. Not here: reading files of pairs (RecordDataset).
 
 import Failures
 import Foundation
 
 /// Rows given one by one; row i has the concept i.
 public struct InlineSource: PairSource {
+    public let name: String
     public let query: Column
     public let target: Column
     public let onError = RowErrorPolicy.fail
@@ -13,10 +14,16 @@ public struct InlineSource: PairSource {
     private let rows: [PairRow]
 
     /// Rows whose two sides are the same.
-    public init(_ sides: [(side: PairSide, place: String)], kind: ColumnKind) {
-        query = Column(kind.rawValue, kind)
+    /// - Parameter prefix: put before every text.
+    public init(
+        _ sides: [(side: PairSide, place: String)], kind: ColumnKind, prefix: String = "", name: String = "rows"
+    ) {
+        self.name = name
+        query = Column(kind.rawValue, kind, prefix: prefix)
         target = query
-        rows = sides.map { PairRow(query: $0.side, target: $0.side, place: $0.place) }
+        rows = sides.map {
+            PairRow(query: $0.side, target: $0.side, queryPrefix: prefix, targetPrefix: prefix, place: $0.place)
+        }
         ids = rows.indices.map(Int64.init)
     }
 
@@ -24,7 +31,7 @@ public struct InlineSource: PairSource {
 
     /// One text a line; an empty last line is none.
     /// - Throws: `Failure(.inputMissing)` when the file cannot be read, `Failure(.data)` naming an empty line or bytes that are not UTF-8.
-    public init(linesOf path: String) throws {
+    public init(linesOf path: String, prefix: String = "") throws {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw Failure(.inputMissing, "\(path) cannot be read; give an existing text file, one text a line")
         }
@@ -41,6 +48,6 @@ public struct InlineSource: PairSource {
             }
             return (side: PairSide.text(text, alternatives: []), place: place)
         }
-        self.init(texts, kind: .text)
+        self.init(texts, kind: .text, prefix: prefix, name: path)
     }
 }

@@ -1,4 +1,4 @@
-// The fields of one JSON object, found without building it. Not here: what the fields mean (JSONLDataset).
+// The fields of one JSON object, found without building it. Not here: what the fields mean (RowMapper).
 
 /// A field's value as it is written.
 enum JSONField: Equatable {
@@ -25,6 +25,9 @@ struct JSONLine {
     /// Whether strings are checked one by one: only to say where a line that is not UTF-8 goes wrong.
     private let checksStrings: Bool
     private static let maximumDepth = 64
+    /// Of the object of a line, and of an array that is looked into.
+    private static let maximumFields = 1 << 18
+    private static let maximumElements = 1 << 16
 
     private init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, checksStrings: Bool) {
         self.bytes = bytes
@@ -47,6 +50,7 @@ struct JSONLine {
             var names: Set<[UInt8]> = []
             try reader.object(depth: 1) { name, value in
                 let name = Self.text(bytes, name)
+                guard fields.count < Self.maximumFields else { return "more than \(Self.maximumFields) keys" }
                 guard names.insert(Array(name.utf8)).inserted else {
                     return "the key \"\(name)\" twice"
                 }
@@ -65,7 +69,12 @@ struct JSONLine {
     static func elements(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) throws(JSONLineError) -> [JSONField] {
         var reader = JSONLine(bytes, range, checksStrings: false)
         var values: [JSONField] = []
-        try reader.array(depth: 1) { values.append($0) }
+        var count = 0
+        try reader.array(depth: 1) {
+            count += 1
+            if count <= maximumElements { values.append($0) }
+        }
+        guard count <= maximumElements else { throw reader.error("a list of more than \(maximumElements) elements") }
         return values
     }
 

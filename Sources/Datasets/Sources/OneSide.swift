@@ -18,7 +18,11 @@ public struct OneSide: PairSource {
     public var skipped: Int { source.skipped }
     public func row(_ index: Int) throws -> PairRow {
         var row = try source.row(index, alternatives: false)
-        if takesTarget { row.query = row.target } else { row.target = row.query }
+        if takesTarget {
+            (row.query, row.queryPrefix) = (row.target, row.targetPrefix)
+        } else {
+            (row.target, row.targetPrefix) = (row.query, row.queryPrefix)
+        }
         return row
     }
 }

@@ -1,25 +1,61 @@
-// What a set of pairs offers, whatever file it comes from. Not here: files (JSONLDataset), preparing rows (SidePreparer).
+// What a set of pairs offers, whatever files it comes from. Not here: files (RecordDataset and its neighbours), preparing rows
+// (RowPreparer).
 
 /// One side of a pair, as it is stored.
 public enum PairSide: Sendable, Equatable {
-    /// A picture file.
-    case picture(path: String)
+    case picture(PictureLocation)
     /// A caption, and others that may stand for it.
     case text(String, alternatives: [String])
     /// What another model made of the side.
     case features([Float])
+    /// Texts each of which is complete: training shows one of them, another in every epoch.
+    case choice([String])
+
+    /// Its main text, its picture's place, or how many features it has.
+    public var content: String {
+        switch self {
+        case .picture(let location): location.description
+        case .text(let text, _): text
+        case .choice(let texts): texts.first ?? ""
+        case .features(let values): "\(values.count) features"
+        }
+    }
 }
 
-/// Two sides that belong together.
+/// A target that does not belong to a row's query.
+public struct Negative: Sendable, Equatable {
+    public var side: PairSide
+    /// Concept of what it shows, where that is known: it is no negative of rows with that id.
+    public var id: Int64?
+
+    public init(_ side: PairSide, id: Int64? = nil) {
+        self.side = side
+        self.id = id
+    }
+}
+
+/// Two sides that belong together, and targets that do not.
 public struct PairRow: Sendable, Equatable {
     public var query: PairSide
     public var target: PairSide
-    /// Where the row stands, for messages: `FILE:LINE`.
+    public var negatives: [Negative]
+    /// Put before the query's text.
+    public var queryPrefix: String
+    /// Put before the texts of target and negatives.
+    public var targetPrefix: String
+    /// Where the row stands, for messages: `FILE:LINE` or `SHARD:KEY`.
     public var place: String
 
-    public init(query: PairSide, target: PairSide, place: String) {
+    public init(
+        query: PairSide, target: PairSide, negatives: [Negative] = [], queryPrefix: String = "",
+        targetPrefix: String = "",
+        place: String
+    ) {
         self.query = query
         self.target = target
+        self.negatives = negatives
+        self.queryPrefix = queryPrefix
+        self.targetPrefix = targetPrefix
         self.place = place
     }
 }
@@ -29,12 +65,16 @@ public enum ColumnKind: String, Sendable, CaseIterable { case picture, text, fea
 
 /// Where a side comes from: a field of a row, and what it holds.
 public struct Column: Sendable, Equatable {
-    public var name: String
+    /// nil: a name that is recognised (`ColumnNames`).
+    public var name: String?
     public var kind: ColumnKind
+    /// Put before every text: an instruction, `query: `.
+    public var prefix: String
 
-    public init(_ name: String, _ kind: ColumnKind) {
+    public init(_ name: String?, _ kind: ColumnKind, prefix: String = "") {
         self.name = name
         self.kind = kind
+        self.prefix = prefix
     }
 }
 
@@ -46,8 +86,22 @@ public enum RowErrorPolicy: Sendable, Equatable {
     case skip(maximumShare: Double)
 }
 
+/// Consecutive rows that come from one source of a mixture.
+public struct SourcePart: Sendable, Equatable {
+    public var rows: Range<Int>
+    /// The most negatives that a row brings.
+    public var maximumNegatives: Int
+
+    public init(rows: Range<Int>, maximumNegatives: Int) {
+        self.rows = rows
+        self.maximumNegatives = maximumNegatives
+    }
+}
+
 /// A set of pairs with random access. Rows may be asked for from any thread.
 public protocol PairSource: Sendable {
+    /// What people call it: its path.
+    var name: String { get }
     /// Concept of each row: rows with equal ids show the same thing, and are never each other's negatives.
     var ids: [Int64] { get }
     var query: Column { get }
@@ -56,6 +110,12 @@ public protocol PairSource: Sendable {
     var onError: RowErrorPolicy { get }
     /// Rows that were left out when the source was opened.
     var skipped: Int { get }
+    /// What was wrong with the first of them, at most 10.
+    var skippedReasons: [String] { get }
+    /// Tells whether the data is what it was, wherever it lies now; not who changed it.
+    var fingerprint: UInt64 { get }
+    /// The sources that it is made of, in order; they cover all rows.
+    var parts: [SourcePart] { get }
     /// The row at `index`, 0 ..< count, with all its captions.
     func row(_ index: Int) throws -> PairRow
     /// The row at `index`; without `alternatives` it may come with its main captions alone, and sooner.
@@ -65,6 +125,20 @@ public protocol PairSource: Sendable {
 extension PairSource {
     /// Number of rows.
     public var count: Int { ids.count }
+    public var name: String { "the rows" }
+    public var skippedReasons: [String] { [] }
 
+    /// Of the main content of all rows: for sources that are small, or in memory.
+    public var fingerprint: UInt64 {
+        var fingerprint = Fingerprint()
+        for index in 0..<count {
+            guard let row = try? row(index, alternatives: false) else { continue }
+            fingerprint.add(row.query.content)
+            fingerprint.add(row.target.content)
+        }
+        return fingerprint.value
+    }
+
+    public var parts: [SourcePart] { [SourcePart(rows: 0..<count, maximumNegatives: 0)] }
     public func row(_ index: Int, alternatives: Bool) throws -> PairRow { try row(index) }
 }

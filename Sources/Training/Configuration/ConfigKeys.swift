@@ -84,6 +84,7 @@ extension ConfigSection {
 protocol ConfigVisitor {
     mutating func visitValue<Value: ConfigValue>(_ note: KeyNote, _ value: inout Value, _ allowed: Allowed<Value>)
     mutating func visitSection<Section: ConfigSection>(_ note: KeyNote, _ section: inout Section)
+    mutating func visitSections<Section: ConfigSection>(_ note: KeyNote, _ sections: inout [Section])
     /// States a rule between keys: `holds` is checked after the values of this section are known, and reported at `key`.
     mutating func require(_ holds: Bool, at key: String, _ expectation: @autoclosure () -> String)
 }
@@ -107,5 +108,12 @@ extension ConfigVisitor {
         visitSection(
             KeyNote(name: name, required: false, effect: .trajectory, applicability: applicability, meaning: meaning),
             &section)
+    }
+
+    /// One key with a sequence of mappings.
+    mutating func sections<Section: ConfigSection>(_ name: String, _ sections: inout [Section], _ meaning: String) {
+        visitSections(
+            KeyNote(name: name, required: false, effect: .trajectory, applicability: .always, meaning: meaning),
+            &sections)
     }
 }

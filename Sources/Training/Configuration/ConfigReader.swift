@@ -98,6 +98,32 @@ struct ConfigReader: ConfigVisitor {
         problems += reader.problems
     }
 
+    mutating func visitSections<Section: ConfigSection>(_ note: KeyNote, _ sections: inout [Section]) {
+        guard let tree = find(note), !tree.isNull else { return }
+        guard case .sequence(let elements) = tree.content else {
+            report(
+                note.name, at: tree.place,
+                "\(prefix)\(note.name): found \(tree.summary), expected a sequence of mappings")
+            return
+        }
+        sections = elements.enumerated().map { index, element in
+            let name = "\(note.name)[\(index)]"
+            var (section, tree) = (Section(), element)
+            if case .scalar = tree.content, !tree.isNull, let key = Section.shorthandKey {
+                tree.content = .mapping([ConfigTree.Entry(key: key, place: tree.place, value: tree)])
+            }
+            guard case .mapping = tree.content else {
+                report(note.name, at: tree.place, "\(prefix)\(name): found \(tree.summary), expected a mapping")
+                return section
+            }
+            var reader = ConfigReader(tree, prefix: "\(prefix)\(name).", knownPaths: knownPaths)
+            section.visit(&reader)
+            reader.reportUnknownKeys()
+            problems += reader.problems
+            return section
+        }
+    }
+
     /// Checked only where the values themselves are valid, so that one mistake is reported once.
     mutating func require(_ holds: Bool, at key: String, _ expectation: @autoclosure () -> String) {
         guard !holds, problems.isEmpty else { return }

@@ -166,10 +166,15 @@ struct ConfigTree: Sendable {
 
     /// Lays `value` over the tree at a dotted path, creating mappings on the way.
     ///
-    /// A scalar on the way that stands for a mapping's `kind` (`schedule: constant`) becomes that mapping.
+    /// A number on the way is the place of a sequence's element. A scalar on the way that stands for a mapping's `kind` (`schedule: constant`) becomes that mapping.
     mutating func set(_ path: ArraySlice<String>, to value: ConfigTree) {
         guard let key = path.first else {
             self = value
+            return
+        }
+        if case .sequence(var elements) = content, let index = Int(key), elements.indices.contains(index) {
+            elements[index].set(path.dropFirst(), to: value)
+            content = .sequence(elements)
             return
         }
         var entries: [Entry] = []

@@ -40,7 +40,49 @@ struct ConfigLister: ConfigVisitor {
         path.removeLast()
     }
 
+    /// One row with the whole sequence in flow form; for the documentation, the keys of an element too.
+    mutating func visitSections<Section: ConfigSection>(_ note: KeyNote, _ sections: inout [Section]) {
+        let elements = sections.map { FlowTree(ConfigLister.rows(of: $0)).yaml }
+        rows.append(
+            ConfigRow(
+                path: path + [note.name], yaml: "[" + elements.joined(separator: ", ") + "]",
+                type: "sequence of mappings", note: note))
+        guard includesInapplicable else { return }
+        var element = Section()
+        let head = KeyNote(
+            name: note.name + "[]", required: false, effect: note.effect, applicability: .always,
+            meaning: "One of \((path + [note.name]).joined(separator: ".")).")
+        visitSection(head, &element)
+    }
+
     mutating func require(_ holds: Bool, at key: String, _ expectation: @autoclosure () -> String) {}
+}
+
+/// Listed keys put together again as one YAML flow mapping.
+private struct FlowTree {
+    private var entries: [(name: String, value: String?)] = []
+    private var children: [String: [ConfigRow]] = [:]
+
+    init(_ rows: [ConfigRow], depth: Int = 0) {
+        for row in rows {
+            let name = row.path[depth]
+            if row.path.count == depth + 1 {
+                entries.append((name, row.yaml))
+            } else {
+                children[name, default: []].append(row)
+            }
+        }
+        self.depth = depth
+    }
+
+    private let depth: Int
+
+    var yaml: String {
+        let parts = entries.map { name, value in
+            "\(name): \(value ?? FlowTree(children[name] ?? [], depth: depth + 1).yaml)"
+        }
+        return "{" + parts.joined(separator: ", ") + "}"
+    }
 }
 
 extension RunConfig {

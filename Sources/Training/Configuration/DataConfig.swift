@@ -6,18 +6,6 @@ extension LastBatch: ConfigChoice {}
 extension ColumnKind: ConfigChoice {}
 
 extension RunConfig {
-    /// What one side of a pair is read from.
-    public struct SideSource: Sendable, Equatable {
-        /// Field of a row of the data file.
-        public var column: String
-        public var kind: ColumnKind
-
-        public init(column: String, kind: ColumnKind) {
-            self.column = column
-            self.kind = kind
-        }
-    }
-
     public enum ErrorPolicy: String, ConfigChoice, Sendable { case fail, skip }
 
     public struct Captions: Sendable, Equatable {
@@ -26,9 +14,13 @@ extension RunConfig {
     }
 
     public struct Data: Sendable, Equatable {
-        public var train = ""
-        public var query = SideSource(column: "image", kind: .picture)
-        public var target = SideSource(column: "text", kind: .text)
+        /// Nil where there are `sources`.
+        public var train: Paths?
+        public var sources: [Source] = []
+        public var batches = BatchMixing.mixed
+        public var query = SideSource()
+        public var target = SideSource()
+        public var negatives = Negatives()
         public var captions = Captions()
         public var augment = Augment()
         public var onError = ErrorPolicy.fail
@@ -52,18 +44,6 @@ extension RunConfig {
     }
 }
 
-extension RunConfig.SideSource: ConfigSection {
-    init() { self.init(column: "text", kind: .text) }
-
-    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        keys.value("column", &column, "Field of a row of the data file that holds this side.")
-        keys.value(
-            "kind", &kind,
-            "picture: the field is the path of an image file; text: the field is the text; features: the column is an array of features."
-        )
-    }
-}
-
 extension RunConfig.Captions: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value(
@@ -75,11 +55,30 @@ extension RunConfig.Captions: ConfigSection {
 
 extension RunConfig.Data: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        keys.value(
-            "train", &train, required: true, "The training data: JSONL, one object a line, pictures as paths beside it."
+        keys.sections(
+            "sources", &sources,
+            "Several sources of training data, instead of train; columns and prefixes that a source does not name are those of data."
         )
+        keys.value(
+            "train", &train, required: sources.isEmpty,
+            "The training data: a path, a sequence of paths, braces or wildcards; JSONL, CSV, TSV, WebDataset or a folder of pictures."
+        )
+        keys.require(
+            train == nil || sources.isEmpty, at: "train",
+            "train and sources exclude each other; set one of them to null")
+        keys.require(
+            train != nil || !sources.isEmpty, at: "train",
+            "neither train nor sources is given; one names the training data")
+        let weights = sources.count { $0.weight != nil }
+        keys.require(
+            weights == 0 || weights == sources.count, at: "sources",
+            "\(weights) of \(sources.count) sources have a weight; give one to all or to none")
+        keys.value(
+            "batches", &batches,
+            "mixed: a batch has rows of all sources; same_source: rows of one, so that all negatives come from it.")
         keys.section("query", &query, "Where queries come from.")
         keys.section("target", &target, "Where targets come from.")
+        keys.section("negatives", &negatives, "Explicit negatives of queries, besides the other rows' targets.")
         keys.section("captions", &captions, "Choice among several captions of one row.")
         keys.section("augment", &augment, "Random changes of training pictures.")
         keys.value(

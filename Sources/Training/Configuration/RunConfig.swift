@@ -124,11 +124,14 @@ extension RunConfig: ConfigSection {
 
     /// Rules between sections.
     private func requireConsistency<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        for (side, encoder, source) in [("query", model.query, data.query), ("target", model.target, data.target)] {
-            keys.require(
-                encoder.inputKind == source.kind, at: "data",
-                "data.\(side).kind is \(source.kind.rawValue), but model.\(side).kind \(encoder.kind.rawValue) encodes \(encoder.inputKind.rawValue)"
-            )
+        for side in Side.allCases {
+            let encoder = encoder(side)
+            for (place, kind) in data.statedKinds(side) where kind != encoder.inputKind {
+                keys.require(
+                    false, at: "data",
+                    "\(place).kind is \(kind.rawValue), but model.\(side.rawValue).kind \(encoder.kind.rawValue) encodes \(encoder.inputKind.rawValue)"
+                )
+            }
         }
         if let set = checkpoint.best.set {
             let names = evaluate.sets.items.map(\.name)

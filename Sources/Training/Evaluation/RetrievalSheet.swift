@@ -43,14 +43,12 @@ extension TrainedModel {
             let place = (order.firstIndex { set.ids[$0] == id } ?? set.count) + 1
             found += place == 1 ? 1 : 0
             let cells = try order.prefix(best).map { row -> ContactSheet.Cell in
-                guard case .picture(let file) = try side(source.row(row), picture) else {
+                guard case .picture(let location) = try side(source.row(row), picture) else {
                     preconditionFailure("row \(row) has no picture")
                 }
-                return ContactSheet.Cell(try Picture.read(path: file), set.ids[row] == id ? .right : .wrong)
+                return ContactSheet.Cell(try Picture.read(location), set.ids[row] == id ? .right : .wrong)
             }
-            guard case .text(let words, _) = try side(source.row(set.gallery[caption]), text) else {
-                preconditionFailure("row \(set.gallery[caption]) has no caption")
-            }
+            let words = try side(source.row(set.gallery[caption]), text).content
             return ContactSheet.Row(
                 caption: words, detail: place == 1 ? "found" : "its picture is number \(place)", cells: cells)
         }

@@ -182,7 +182,9 @@ private struct ClassificationTask {
             return place
         }
         let texts = self.classes.sentences.map { (side: PairSide.text($0, alternatives: []), place: "'\($0)'") }
-        sentences = try model.sideRows(InlineSource(texts, kind: .text), side: textSide, unitRows: chunk)
+        let prefix = model.configuration.column(textSide).prefix
+        sentences = try model.sideRows(
+            InlineSource(texts, kind: .text, prefix: prefix), side: textSide, unitRows: chunk)
         rows = try model.sideRows(source, side: side, unitRows: chunk)
     }
 
