@@ -83,7 +83,8 @@ private func draw(_ row: Int) -> RowDraw {
             #"{"image_processor_type": "ConvNextImageProcessor", "size": 8, "crop_pct": 0.875}"#,
             "crop_pct: expected noth"
         ),
-        (#"{"size": 1, "size": 2}"#, "byte"), ("[]", "expected a JSON object"), ("", "byte 0"),
+        (#"{"size": 1, "size": 2}"#, "byte"), ("{\"\u{E9}\": 1, \"e\u{301}\": 2}", "size: expected"),
+        ("[]", "expected a JSON object"), ("", "byte 0"),
     ])
     func refusesWhatItCannotDo(text: String, says: String) {
         let message = failureMessage(.data) { _ = try read(text) }

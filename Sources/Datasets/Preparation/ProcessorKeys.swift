@@ -37,8 +37,12 @@ struct ProcessorKeys {
     private init(_ value: StrictJSON, place: String) throws {
         guard case .object(let members) = value else { throw Failure(.data, "\(place): expected a JSON object") }
         self.place = place
-        // The parser refuses equal keys; null is as good as absent.
-        self.members = Dictionary(uniqueKeysWithValues: members.filter { $0.value != .null }.map { ($0.key, $0.value) })
+        // The parser refuses keys of equal bytes, and Unicode knows other equal ones; null is as good as absent.
+        self.members = Self.dictionary(members)
+    }
+
+    private static func dictionary(_ members: [(key: String, value: StrictJSON)]) -> [String: StrictJSON] {
+        Dictionary(members.lazy.filter { $0.value != .null }.map { ($0.key, $0.value) }) { first, _ in first }
     }
 
     func failure(_ key: String, _ expected: String) -> Failure {
@@ -127,8 +131,7 @@ struct ProcessorKeys {
             guard elements.count == 2, elements[0] == elements[1], case .integer(let side) = elements[0] else { break }
             return .square(try checked(side))
         case .object(let members):
-            let sides = Dictionary(
-                uniqueKeysWithValues: members.filter { $0.value != .null }.map { ($0.key, $0.value) })
+            let sides = Self.dictionary(members)
             if sides.count == 1, case .integer(let side)? = sides["shortest_edge"] {
                 return .shortest(try checked(side))
             }
