@@ -65,7 +65,8 @@ let package = Package(
         .target(
             name: "Layers", dependencies: ["Autograd", "Kernels"], swiftSettings: numeric),
         .target(
-            name: "Encoders", dependencies: ["Autograd", "Buffers", "Kernels", "Layers"],
+            name: "Encoders",
+            dependencies: ["ArrayFiles", "Autograd", "Buffers", "Failures", "Kernels", "Layers"],
             swiftSettings: numeric),
         .target(
             name: "FANoise", dependencies: ["Buffers", "Collectives", "Failures", "Kernels", "Randomness"],
@@ -128,7 +129,8 @@ let package = Package(
             swiftSettings: numeric),
         .testTarget(
             name: "EncodersTests",
-            dependencies: ["Autograd", "Buffers", "Encoders", "Kernels", "Layers"], exclude: ["Golden"],
+            dependencies: ["ArrayFiles", "Autograd", "Buffers", "Encoders", "Failures", "Kernels", "Layers"],
+            exclude: ["Golden"],
             swiftSettings: numeric),
         .testTarget(
             name: "FANoiseTests",

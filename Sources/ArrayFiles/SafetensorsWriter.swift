@@ -57,6 +57,14 @@ public enum SafetensorsWriter {
         try output.commit()
     }
 
+    /// The bytes of the file that `write` would make.
+    public static func data(tensors: [SafetensorsTensor], metadata: [String: String] = [:]) -> [UInt8] {
+        let ordered = Self.ordered(tensors)
+        return ordered.reduce(into: header(ordered, metadata)) { bytes, tensor in
+            withExtendedLifetime(tensor.payload) { bytes.append(contentsOf: tensor.payload.raw) }
+        }
+    }
+
     /// The size of the file that `write` would make.
     public static func byteCount(tensors: [SafetensorsTensor], metadata: [String: String] = [:]) -> Int {
         header(ordered(tensors), metadata).count + tensors.reduce(0) { $0 + $1.payload.raw.count }

@@ -89,19 +89,58 @@ extension Tape {
 
     /// Softmax attention of packed sequences: rows `offsets[s] ..< offsets[s + 1]` of `qkv_R3D` see each other only
     /// (`causal`: and only backwards). Returns y_RD, heads side by side.
-    public func attention(qkv: Tensor, offsets: [Int], heads: Int, causal: Bool) -> Tensor {
+    /// - Parameter bias: what `relativeBias` gives, added to the scores.
+    public func attention(qkv: Tensor, offsets: [Int], heads: Int, causal: Bool, bias: Tensor? = nil) -> Tensor {
         let (rows, width) = (qkv.rows, qkv.columns / 3)
         let y = Floats(count: rows * width)
         let logSumExp = Floats(count: rows * heads)
+        let added = bias.map { AttentionBias(values: $0.values, longest: ($0.columns - 15) / 2) }
         attentionForward(
-            qkv: qkv.values, offsets: offsets, heads: heads, width: width, causal: causal, into: y, logSumExp: logSumExp
-        )
-        return record(y, shape: [rows, width], inputs: [qkv]) { [unowned self] dy in
-            accumulate(into: qkv) { dqkv in
-                attentionBackward(
-                    dy: dy, qkv: qkv.values, y: y, logSumExp: logSumExp, offsets: offsets, heads: heads, width: width,
-                    causal: causal,
-                    into: dqkv)
+            qkv: qkv.values, offsets: offsets, heads: heads, width: width, causal: causal, bias: added,
+            into: y, logSumExp: logSumExp)
+        return record(y, shape: [rows, width], inputs: [qkv, bias]) { [unowned self] dy in
+            let dqkv = Floats(count: qkv.values.count)
+            let dbias = bias.flatMap { $0.requiresGradient ? Floats(repeating: 0, count: $0.values.count) : nil }
+            attentionBackward(
+                dy: dy, qkv: qkv.values, y: y, logSumExp: logSumExp, offsets: offsets, heads: heads, width: width,
+                causal: causal, bias: added, into: dqkv, dbias: dbias)
+            pass(dqkv, to: qkv)
+            if let bias, let dbias { pass(dbias, to: bias) }
+        }
+    }
+
+    /// Attention of one query, [1, D], over every sequence: y_BD; `keyValue` is [R, 2D].
+    public func queryAttention(_ query: Tensor, keyValue: Tensor, offsets: [Int], heads: Int) -> Tensor {
+        let width = query.columns
+        let y = Floats(count: (offsets.count - 1) * width)
+        let probabilities = Floats(count: keyValue.rows * heads)
+        queryAttentionForward(
+            query: query.values, keyValue: keyValue.values, offsets: offsets, heads: heads, width: width, into: y,
+            probabilities: probabilities)
+        return record(y, shape: [offsets.count - 1, width], inputs: [query, keyValue]) { [unowned self] dy in
+            let (dquery, dkeyValue) = (Floats(count: width), Floats(count: keyValue.values.count))
+            queryAttentionBackward(
+                dy: dy, query: query.values, keyValue: keyValue.values, probabilities: probabilities, offsets: offsets,
+                heads: heads, width: width, into: dquery, dkeyValue: dkeyValue)
+            pass(dquery, to: query)
+            pass(dkeyValue, to: keyValue)
+        }
+    }
+
+    /// Biases of every head by distance, from a table by bucket: `y_h(d) = table[bucket(d), h]`, table_[buckets, H].
+    /// - Parameters:
+    ///   - buckets: those of the distances 1 − T … T − 1, query minus key, for sequences up to T.
+    /// - Returns: [H, 2 T + 15], for `attention`.
+    public func relativeBias(table: Tensor, buckets: [Int]) -> Tensor {
+        let (heads, stride) = (table.columns, buckets.count + 16)
+        let y = Floats(repeating: 0, count: heads * stride)
+        for (place, bucket) in buckets.enumerated() {
+            for head in 0..<heads { y.base[head * stride + place] = table.values[bucket * heads + head] }
+        }
+        return record(y, shape: [heads, stride], inputs: [table]) { dy in
+            guard let dtable = table.parameterGradient else { return }
+            for (place, bucket) in buckets.enumerated() {
+                for head in 0..<heads { dtable[bucket * heads + head] += dy.base[head * stride + place] }
             }
         }
     }

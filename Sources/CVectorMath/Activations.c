@@ -35,6 +35,16 @@ INLINE void normal(v16 x, v16 *density, v16 *distribution) {
     *distribution = x < 0 ? tail : 1.0f - tail;
 }
 
+/// tanh x: 2 σ(2x) − 1 where that does not cancel, x p(x²) below 0.625 (odd polynomial; Cephes' `tanhf`, Moshier 1992; error below 2e-7).
+INLINE v16 hyperbolic_tangent(v16 x) {
+    v16 t = x * x;
+    v16 p = t * -5.70498872745e-3f + 2.06390887954e-2f;
+    p = p * t + -5.37397155531e-2f;
+    p = p * t + 1.33314422036e-1f;
+    p = p * t + -3.33332819422e-1f;
+    return t < 0.390625f ? x + x * t * p : 2.0f * sigmoid(2 * x) - 1.0f;
+}
+
 static const float gelu_outer = 0.79788456f, gelu_cubic = 0.044715f, quick_slope = 1.702f;
 
 INLINE v16 activate(int kind, v16 x) {
@@ -43,6 +53,9 @@ INLINE v16 activate(int kind, v16 x) {
     case FANOISE_GELU_TANH: return x * sigmoid(2 * gelu_outer * x * (1.0f + gelu_cubic * x * x));
     case FANOISE_GELU_ERF: normal(x, &density, &distribution); return x * distribution;
     case FANOISE_QUICK_GELU: return x * sigmoid(quick_slope * x);
+    case FANOISE_RELU: return x < 0 ? (v16)0.0f : x;
+    case FANOISE_SILU: return x * sigmoid(x);
+    case FANOISE_TANH: return hyperbolic_tangent(x);
     default: return x;
     }
 }
@@ -57,6 +70,11 @@ INLINE v16 slope(int kind, v16 x) {
     case FANOISE_QUICK_GELU:
         s = sigmoid_and_slope(quick_slope * x, &ds);
         return s + quick_slope * x * ds;
+    case FANOISE_RELU: return x > 0 ? (v16)1.0f : (v16)0.0f;
+    case FANOISE_SILU:
+        s = sigmoid_and_slope(x, &ds);
+        return s + x * ds;
+    case FANOISE_TANH: sigmoid_and_slope(2 * x, &ds); return 4 * ds;
     default: return 1.0f;
     }
 }
@@ -83,6 +101,9 @@ DISPATCH void fanoise_bias_activation(float *pre, const float *bias, long rows, 
     case FANOISE_GELU_TANH: forward(FANOISE_GELU_TANH, pre, bias, rows, columns, y); break;
     case FANOISE_GELU_ERF: forward(FANOISE_GELU_ERF, pre, bias, rows, columns, y); break;
     case FANOISE_QUICK_GELU: forward(FANOISE_QUICK_GELU, pre, bias, rows, columns, y); break;
+    case FANOISE_RELU: forward(FANOISE_RELU, pre, bias, rows, columns, y); break;
+    case FANOISE_SILU: forward(FANOISE_SILU, pre, bias, rows, columns, y); break;
+    case FANOISE_TANH: forward(FANOISE_TANH, pre, bias, rows, columns, y); break;
     default: forward(FANOISE_IDENTITY, pre, bias, rows, columns, y);
     }
 }
@@ -92,6 +113,9 @@ DISPATCH void fanoise_activation_backward(const float *dy, const float *pre, lon
     case FANOISE_GELU_TANH: backward(FANOISE_GELU_TANH, dy, pre, count, dx); break;
     case FANOISE_GELU_ERF: backward(FANOISE_GELU_ERF, dy, pre, count, dx); break;
     case FANOISE_QUICK_GELU: backward(FANOISE_QUICK_GELU, dy, pre, count, dx); break;
+    case FANOISE_RELU: backward(FANOISE_RELU, dy, pre, count, dx); break;
+    case FANOISE_SILU: backward(FANOISE_SILU, dy, pre, count, dx); break;
+    case FANOISE_TANH: backward(FANOISE_TANH, dy, pre, count, dx); break;
     default: if (dx != dy) memcpy(dx, dy, (size_t)count * sizeof *dx);
     }
 }

@@ -162,6 +162,19 @@ INLINE v16 visible(v16 score, int causal, long key, long query) {
     return causal && key > query ? (lanes_from(query) >= (int32_t)key ? score : (v16)-INFINITY) : score;
 }
 
+/// Elements of one head's bias: a vector read at the last distance stays inside.
+INLINE long bias_stride(fanoise_attention_shape s) { return 2 * s.longest + LANES - 1; }
+
+/// Where the biases of queries `query` + lane against key 0 begin; the next key's begin one element earlier.
+INLINE const float *bias_of(fanoise_attention_shape s, long head, long query) {
+    return s.bias ? s.bias + head * bias_stride(s) + query + s.longest - 1 : 0;
+}
+
+/// scores = scale · scores + bias, down a column.
+INLINE void add_bias(float *column, long stride, long keys, float scale, const float *bias) {
+    for (long j = 0; j < keys; j++) store(column + j * stride, load(column + j * stride) * scale + load(bias - j));
+}
+
 /// Turns a column of raw scores, `keys` vectors one every `stride` floats, into probabilities: a query in each lane, so that maxima and
 /// sums run down the column and nothing is reduced across lanes. Returns the log-sum-exp of every lane.
 INLINE v16 softmax(float *column, long stride, long keys, float scale, int causal, long query) {
@@ -208,7 +221,9 @@ DISPATCH void fanoise_attention_forward(fanoise_attention_shape shape, const flo
                 product(most, keys, vectors, K, q + D, R, 1, queries + i * K, LANES, K * LANES, scores, stride, 0);
                 for (long v = 0; v < vectors; v++) {
                     float lse[LANES];
-                    store(lse, softmax(scores + v * LANES, stride, keys, scale, shape.causal, i + v * LANES));
+                    const float *bias = bias_of(shape, h, i + v * LANES);
+                    if (bias) add_bias(scores + v * LANES, stride, keys, scale, bias);
+                    store(lse, softmax(scores + v * LANES, stride, keys, bias ? 1 : scale, shape.causal, i + v * LANES));
                     for (long lane = 0; lane < least(LANES, rows - v * LANES); lane++)
                         log_sum_exp[(first + i + v * LANES + lane) * H + h] = lse[lane];
                 }
@@ -225,6 +240,21 @@ DISPATCH void fanoise_attention_forward(fanoise_attention_shape shape, const flo
         }
 }
 
+/// dbias += P ⊙ (dP − δ) along the diagonals of a column of `keys` vectors, of which `lanes` lanes are queries.
+INLINE void bias_backward(const float *p, const float *dp, long stride, long keys, long lanes, v16 delta, float *dbias) {
+    const i16 present = lanes_from(0) < (int32_t)lanes;
+    for (long j = 0; j < keys; j++) {
+        v16 change = load(p + j * stride) * (load(dp + j * stride) - delta);
+        store(dbias - j, load(dbias - j) + (present ? change : (v16)0.0f));
+    }
+}
+
+/// P = e^(scale · scores − lse) for a column of `keys` vectors, in place of `scores`.
+INLINE void probabilities(float *scores, long stride, long keys, float scale, int causal, long query, v16 lse) {
+    for (long j = 0; j < keys; j++)
+        store(scores + j * stride, v_exp(visible(load(scores + j * stride), causal, j, query) * scale - lse));
+}
+
 /// P = e^(scale · scores − lse) and dS = scale · P ⊙ (dP − δ) for a column of `keys` vectors, in place of `scores` and `dp`.
 INLINE void softmax_backward(
     float *scores, float *dp, long stride, long keys, float scale, int causal, long query, v16 lse, v16 delta) {
@@ -236,7 +266,8 @@ INLINE void softmax_backward(
 }
 
 DISPATCH void fanoise_attention_backward(
-    fanoise_attention_shape shape, const float *dy, const float *qkv, const float *y, const float *log_sum_exp, float *dqkv, float *scratch) {
+    fanoise_attention_shape shape, const float *dy, const float *qkv, const float *y, const float *log_sum_exp, float *dqkv,
+    float *dbias, float *scratch) {
     const tile_shape most = best_tile();
     const long K = shape.head_width, H = shape.heads, D = H * K, W = rounded(K), R = 3 * D;
     const long block = BLOCK_VECTORS * LANES, rows_size = shape.longest * W, panels_size = rounded(shape.longest) * K;
@@ -277,8 +308,22 @@ DISPATCH void fanoise_attention_backward(
                 product(most, keys, vectors, K, q + 2 * D, R, 1, dy_panels + i * K, LANES, K * LANES, ds, stride, 0);
                 for (long v = 0; v < vectors; v++) {
                     const long query = i + v * LANES;
-                    softmax_backward(
-                        p + v * LANES, ds + v * LANES, stride, keys, scale, shape.causal, query, load(lse + query), load(delta + query));
+                    float *column = p + v * LANES, *dcolumn = ds + v * LANES;
+                    const float *bias = bias_of(shape, h, query);
+                    if (!bias) {
+                        softmax_backward(
+                            column, dcolumn, stride, keys, scale, shape.causal, query, load(lse + query), load(delta + query));
+                        continue;
+                    }
+                    add_bias(column, stride, keys, scale, bias);
+                    probabilities(column, stride, keys, 1, shape.causal, query, load(lse + query));
+                    if (dbias)
+                        bias_backward(
+                            column, dcolumn, stride, keys, least(LANES, S - query), load(delta + query), dbias + (bias - shape.bias));
+                    for (long j = 0; j < keys; j++) {
+                        float *change = dcolumn + j * stride;
+                        store(change, scale * load(column + j * stride) * (load(change) - load(delta + query)));
+                    }
                 }
                 product(most, rows, W / LANES, keys, ds, 1, stride, k_rows, W, LANES, dq, W, 0);
                 unpack_rows(dq, rows, K, dq_out + i * R, R);

@@ -68,6 +68,9 @@ public struct Checkpoint: Sendable {
         get throws { hexadecimal(Digest.of(try Self.contents("\(path)/\(Manifest.name)"))) }
     }
 
+    /// Names of all its files, sorted; `extraFile` gives the contents of those that were given to `save` as such.
+    public var extraFileNames: [String] { files.sorted() }
+
     /// One of the `extraFiles` given to `save`; nil when there was none of that name.
     public func extraFile(_ name: String) throws -> Data? {
         files.contains(name) ? try Self.contents("\(path)/\(name)") : nil

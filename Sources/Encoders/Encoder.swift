@@ -22,13 +22,6 @@ public enum EncoderInput: @unchecked Sendable {
     }
 }
 
-/// How the tokens of one sequence become one vector.
-public enum Pooling: String, Sendable, CaseIterable {
-    case classToken = "class_token"
-    case mean
-    case endOfText = "end_of_text"
-}
-
 /// A model that turns B inputs into representations, [B, E].
 ///
 /// In two parts, so that noise can act on what enters the first block: `embed` gives the tokens of all sequences (x_RD, R rows

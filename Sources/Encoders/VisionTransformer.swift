@@ -1,4 +1,5 @@
-// The picture tower. Source: Dosovitskiy et al., "An Image is Worth 16x16 Words", arXiv 2010.11929; pre-norm, as in CLIP.
+// The picture tower. Sources: Dosovitskiy et al., "An Image is Worth 16x16 Words", arXiv 2010.11929; pre-norm, as in CLIP; SigLIP,
+// Zhai et al., arXiv 2303.15343, with the attention pooling of Zhai et al., arXiv 2106.04560, section 3.4.
 //
 // Shapes: B pictures, C = 3 channels, S picture size, p patch size, G = (S/p)² patches, T = G (+ 1 with a class token) tokens,
 // R = B · T rows, D width, E embedding width.
@@ -8,31 +9,54 @@ import Buffers
 import Kernels
 public import Layers
 
-/// ViT: patches → linear → (class token) + positions → (norm) → blocks → norm → pooling → projection.
+/// ViT: patches → linear → (class token) + positions → (norm) → blocks → norm → pooling → projections.
 public struct VisionTransformer: Encoder {
+    /// How a picture's tokens become one vector.
+    public enum Pooling: String, Sendable, CaseIterable {
+        case classToken = "class_token"
+        case mean
+        /// By a learned query and a block of its own (SigLIP); no class token.
+        case attention
+    }
+
     /// Sizes and choices of a ViT.
     public struct Configuration: Sendable, Equatable {
         public var imageSize: Int
         public var patch: Int
         public var transformer: TransformerShape
-        /// `classToken` or `mean`.
         public var pooling: Pooling
         /// Whether tokens are normalised before the first block, as CLIP does and the original ViT does not.
         public var inputNorm: Bool
-        public var embedding: Int
+        /// Whether patches are embedded with a bias, as the original ViT does and CLIP does not.
+        public var patchBias = false
+        public var projections: [Projection]
 
         public init(
-            imageSize: Int, patch: Int, transformer: TransformerShape, pooling: Pooling, inputNorm: Bool, embedding: Int
+            imageSize: Int, patch: Int, transformer: TransformerShape, pooling: Pooling, inputNorm: Bool,
+            projections: [Projection]
         ) {
-            precondition(imageSize % patch == 0, "image size \(imageSize) is not divisible by patch \(patch)")
-            precondition(pooling != .endOfText, "pictures have no end of text")
+            precondition(imageSize >= patch, "pictures of \(imageSize) pixels have no patch of \(patch)")
             self.imageSize = imageSize
             self.patch = patch
             self.transformer = transformer
             self.pooling = pooling
             self.inputNorm = inputNorm
-            self.embedding = embedding
+            self.projections = projections
         }
+
+        /// One linear projection to `embedding` columns without bias: a tower from scratch.
+        public init(
+            imageSize: Int, patch: Int, transformer: TransformerShape, pooling: Pooling, inputNorm: Bool, embedding: Int
+        ) {
+            self.init(
+                imageSize: imageSize, patch: patch, transformer: transformer, pooling: pooling, inputNorm: inputNorm,
+                projections: [.linear(name: "projection", outputs: embedding, bias: false)])
+        }
+
+        /// Patches of one side; pixels right of and below the last whole patch are not seen.
+        public var grid: Int { imageSize / patch }
+        /// T.
+        public var tokens: Int { grid * grid + (pooling == .classToken ? 1 : 0) }
     }
 
     public let configuration: Configuration
@@ -42,53 +66,55 @@ public struct VisionTransformer: Encoder {
     private let inputNorm: LayerNorm?
     private let blocks: [TransformerBlock]
     private let outputNorm: LayerNorm
-    private let projection: Linear
+    private let attentionPooling: AttentionPooling?
+    private let projections: ProjectionStack
 
     public init(_ plan: inout ParameterPlan, _ name: String, _ configuration: Configuration) {
         let shape = configuration.transformer
         let deviation = 1 / Float(shape.width).squareRoot()
         let patchInputs = 3 * configuration.patch * configuration.patch
-        let grid = configuration.imageSize / configuration.patch
-        let tokens = grid * grid + (configuration.pooling == .classToken ? 1 : 0)
         self.configuration = configuration
         patchEmbedding = Linear(
-            &plan, "\(name).patch_embedding", inputs: patchInputs, outputs: shape.width, bias: false,
+            &plan, "\(name).patch_embedding", inputs: patchInputs, outputs: shape.width, bias: configuration.patchBias,
             deviation: 1 / Float(patchInputs).squareRoot())
         classToken =
             configuration.pooling == .classToken
             ? plan.declare("\(name).class_token", [shape.width], .normal(deviation: deviation)) : nil
-        positions = plan.declare("\(name).positions", [tokens, shape.width], .normal(deviation: deviation))
-        inputNorm = configuration.inputNorm ? LayerNorm(&plan, "\(name).input_norm", width: shape.width) : nil
+        positions = plan.declare(
+            "\(name).positions", [configuration.tokens, shape.width], .normal(deviation: deviation))
+        inputNorm =
+            configuration.inputNorm
+            ? LayerNorm(&plan, "\(name).input_norm", width: shape.width, epsilon: shape.epsilon) : nil
         blocks = (0..<shape.depth).map { TransformerBlock(&plan, "\(name).blocks.\($0)", shape: shape) }
-        outputNorm = LayerNorm(&plan, "\(name).output_norm", width: shape.width)
-        projection = Linear(
-            &plan, "\(name).projection", inputs: shape.width, outputs: configuration.embedding, bias: false,
-            deviation: deviation)
+        outputNorm = LayerNorm(&plan, "\(name).output_norm", width: shape.width, epsilon: shape.epsilon)
+        attentionPooling =
+            configuration.pooling == .attention ? AttentionPooling(&plan, "\(name).pooling", shape: shape) : nil
+        projections = ProjectionStack(&plan, name, inputs: shape.width, configuration.projections)
     }
 
-    public var outputColumns: Int { configuration.embedding }
+    public var outputColumns: Int { projections.outputs }
     public var width: Int { configuration.transformer.width }
-    private var patches: Int {
-        (configuration.imageSize / configuration.patch) * (configuration.imageSize / configuration.patch)
-    }
-    private var tokens: Int { patches + (classToken == nil ? 0 : 1) }
 
-    public func tokenRows(of input: EncoderInput) -> Int { input.rows * tokens }
+    public func tokenRows(of input: EncoderInput) -> Int { input.rows * configuration.tokens }
 
     public func embed(_ input: EncoderInput, _ parameters: Parameters, on tape: Tape) -> Tensor {
         guard case .pictures(let pictures, let count) = input else {
             preconditionFailure("a picture tower was given text")
         }
-        let size = configuration.imageSize
+        let (size, patch) = (configuration.imageSize, configuration.patch)
         precondition(
             pictures.count == count * 3 * size * size,
             "\(pictures.count) values for \(count) pictures of 3×\(size)×\(size)")
-        let patchColumns = 3 * configuration.patch * configuration.patch
+        let patches = configuration.grid * configuration.grid
+        let patchColumns = 3 * patch * patch
         let cut = Floats(count: count * patches * patchColumns)
-        patchesForward(images: pictures, channels: 3, height: size, width: size, patch: configuration.patch, into: cut)
+        let seen = configuration.grid * patch
+        patchesForward(
+            images: seen == size ? pictures : cropped(pictures, from: size, to: seen), channels: 3, height: seen,
+            width: seen, patch: patch, into: cut)
         var x = patchEmbedding(Tensor(cut, shape: [count * patches, patchColumns]), parameters, on: tape)
         if let classToken { x = tape.prependToken(parameters[classToken], to: x, patches: patches) }
-        let places = (0..<count).flatMap { _ in (0..<tokens).map { Int32($0) } }
+        let places = (0..<count).flatMap { _ in (0..<configuration.tokens).map { Int32($0) } }
         x = tape.add(x, tape.embedding(places, table: parameters[positions]))
         return inputNorm.map { $0(x, parameters, on: tape) } ?? x
     }
@@ -97,22 +123,36 @@ public struct VisionTransformer: Encoder {
         let packing = packing(of: input)
         var x = tokens
         for block in blocks { x = block(x, packing: packing, parameters, on: tape) }
-        switch configuration.pooling {
-        case .classToken:
-            x = outputNorm(tape.gather(x, rows: packing.offsets.dropLast()), parameters, on: tape)
-        case .mean, .endOfText:
-            x = tape.meanPool(outputNorm(x, parameters, on: tape), offsets: packing.offsets)
-        }
-        return projection(x, parameters, on: tape)
+        if configuration.pooling == .classToken { x = tape.gather(x, rows: packing.offsets.dropLast()) }
+        x = outputNorm(x, parameters, on: tape)
+        if configuration.pooling == .mean { x = tape.meanPool(x, offsets: packing.offsets) }
+        if let attentionPooling { x = attentionPooling(x, offsets: packing.offsets, parameters, on: tape) }
+        return projections(x, parameters, on: tape)
     }
 
     public func forwardFLOPs(of input: EncoderInput) -> Double {
         let patchInputs = Double(3 * configuration.patch * configuration.patch)
+        let patches = Double(configuration.grid * configuration.grid)
         return transformerFLOPs(configuration.transformer, packing: packing(of: input))
-            + 2 * Double(input.rows) * Double(width) * (Double(patches) * patchInputs + Double(configuration.embedding))
+            + 2 * Double(input.rows)
+            * (Double(width) * patches * patchInputs + Double(projections.products)
+                + (attentionPooling?.products(tokens: configuration.tokens) ?? 0))
     }
 
     private func packing(of input: EncoderInput) -> SequencePacking {
-        SequencePacking(offsets: (0...input.rows).map { $0 * tokens }, causal: false)
+        SequencePacking(offsets: (0...input.rows).map { $0 * configuration.tokens }, causal: false)
+    }
+
+    /// The upper left squares of `seen` pixels of pictures of `size`.
+    private func cropped(_ pictures: Floats, from size: Int, to seen: Int) -> Floats {
+        let planes = pictures.count / (size * size)
+        let result = Floats(count: planes * seen * seen)
+        for plane in 0..<planes {
+            for row in 0..<seen {
+                let (source, target) = ((plane * size + row) * size, (plane * seen + row) * seen)
+                result[target..<target + seen].copy(from: pictures[source..<source + seen])
+            }
+        }
+        return result
     }
 }

@@ -146,21 +146,26 @@ struct EvaluateCommand: ParsableCommand {
 struct CheckpointOptions: ParsableArguments {
     @Option(help: "A run's folder: its newest valid checkpoint is used.") var run: String?
     @Option(help: "A checkpoint's folder (…/checkpoints/step-00000600).") var checkpoint: String?
+    @Option(help: "A published model's directory (Hugging Face, sentence-transformers, open_clip), as it is.")
+    var model: String?
 
     func validate() throws {
-        guard (run == nil) != (checkpoint == nil) else {
-            throw ValidationError("give exactly one of --run DIR and --checkpoint DIR")
+        guard [run, checkpoint, model].count(where: { $0 != nil }) == 1 else {
+            throw ValidationError("give exactly one of --run DIR, --checkpoint DIR and --model DIR")
         }
     }
 
     /// The model, telling once of newer checkpoints that are damaged. *Collective.*
     func model(_ communicator: any Communicator) throws -> TrainedModel {
-        try Self.model(run: run, checkpoint: checkpoint, communicator)
+        try Self.model(run: run, checkpoint: checkpoint, published: model, communicator)
     }
 
-    /// The same of one of the two. *Collective.*
-    static func model(run: String?, checkpoint: String?, _ communicator: any Communicator) throws -> TrainedModel {
-        let source: TrainedModel.Source = run.map { .run($0) } ?? .checkpoint(checkpoint ?? "")
+    /// The same of one of the three. *Collective.*
+    static func model(
+        run: String?, checkpoint: String?, published: String? = nil, _ communicator: any Communicator
+    ) throws -> TrainedModel {
+        let source: TrainedModel.Source =
+            run.map { .run($0) } ?? checkpoint.map { .checkpoint($0) } ?? .published(published ?? "")
         return try TrainedModel(
             source, warn: { if communicator.rank == 0 { tell("warning: \($0)") } }, communicator: communicator)
     }

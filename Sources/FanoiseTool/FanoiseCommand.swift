@@ -22,7 +22,7 @@ struct FanoiseCommand: ParsableCommand {
         subcommands: [
             TrainCommand.self, EvaluateCommand.self, EmbedCommand.self, SearchCommand.self, MineCommand.self,
             NoiseCommand.self,
-            LossCommand.self, SpectrumCommand.self, DataCommand.self, DoctorCommand.self,
+            LossCommand.self, SpectrumCommand.self, DataCommand.self, ExportCommand.self, DoctorCommand.self,
         ])
 }
 

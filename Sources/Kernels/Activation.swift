@@ -12,6 +12,9 @@ private import CVectorMath
 /// geluTanh    x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))
 /// geluErf     x · Φ(x) = x/2 · (1 + erf(x/√2))
 /// quickGelu   x · 1/(1 + e^(−1.702 x))
+/// relu        max(x, 0); its derivative at 0 is 0
+/// silu        x · 1/(1 + e^(−x))
+/// tanh        tanh x
 /// ```
 /// Source: Hendrycks and Gimpel, arXiv 1606.08415; `quickGelu` as in CLIP's published code. All with an absolute error below
 /// 3e-7 · max(1, |x|).
@@ -20,6 +23,9 @@ public enum Activation: String, Sendable, CaseIterable {
     case geluTanh = "gelu_tanh"
     case geluErf = "gelu"
     case quickGelu = "quick_gelu"
+    case relu
+    case silu
+    case tanh
 
     fileprivate var code: Int32 {
         switch self {
@@ -27,6 +33,9 @@ public enum Activation: String, Sendable, CaseIterable {
         case .geluTanh: Int32(FANOISE_GELU_TANH)
         case .geluErf: Int32(FANOISE_GELU_ERF)
         case .quickGelu: Int32(FANOISE_QUICK_GELU)
+        case .relu: Int32(FANOISE_RELU)
+        case .silu: Int32(FANOISE_SILU)
+        case .tanh: Int32(FANOISE_TANH)
         }
     }
 }

@@ -6,23 +6,42 @@
 public import Buffers
 private import CVectorMath
 
+/// What is added to the scores of attention by distance: `bias_h(i − j)`, for distances up to the longest sequence's.
+///
+/// Element `h · stride + i − j + longest − 1` is head h's bias for query i and key j; the last 16 elements of a row are zeros that are
+/// never used.
+public struct AttentionBias {
+    public let values: Floats
+    /// The longest sequence's length.
+    public let longest: Int
+
+    public init(values: Floats, longest: Int) {
+        self.values = values
+        self.longest = longest
+    }
+
+    /// Elements of one head's row.
+    public static func stride(longest: Int) -> Int { 2 * longest + 15 }
+}
+
 /// For every sequence s (rows `offsets[s] ..< offsets[s + 1]`) and head:
 ///
 /// ```
-/// scores_ij = q_i · k_j / √K        j ≤ i only, if causal
+/// scores_ij = q_i · k_j / √K + bias_h(i − j)        j ≤ i only, if causal
 /// y_i = Σ_j e^(scores_ij − logSumExp_i) v_j,    logSumExp_i = ln Σ_j e^scores_ij
 /// ```
 /// Overwrites `y_TD` and `logSumExp_TH`. Sequences may be empty. 4·Σ S²·D FLOPs (about half if causal); memory O(S·K), never S².
 /// Source: Vaswani et al., arXiv 1706.03762, equation 1; the kept log-sum-exp as in Dao et al., arXiv 2205.14135.
 /// - Precondition: `offsets` begins with 0, never falls, and ends with T.
 public func attentionForward(
-    qkv: Floats, offsets: [Int], heads: Int, width: Int, causal: Bool, into y: Floats, logSumExp: Floats
+    qkv: Floats, offsets: [Int], heads: Int, width: Int, causal: Bool, bias: AttentionBias? = nil, into y: Floats,
+    logSumExp: Floats
 ) {
     let (rows, longest) = checkPacking(offsets, heads: heads, width: width)
     check("qkv", qkv, holds: rows * 3 * width)
     check("y", y, holds: rows * width)
     check("logSumExp", logSumExp, holds: rows * heads)
-    withShape(offsets, heads: heads, width: width, longest: longest, causal: causal) { shape in
+    withShape(offsets, heads: heads, width: width, longest: longest, causal: causal, bias: bias) { shape in
         let scratch = Floats(count: fanoise_attention_forward_scratch(shape))
         withExtendedLifetime(scratch) {
             fanoise_attention_forward(shape, qkv.base, y.base, logSumExp.base, scratch.base)
@@ -35,11 +54,12 @@ public func attentionForward(
 /// ```
 /// dv_j = Σ_i P_ij dy_i        dP_ij = dy_i · v_j        dscores_ij = P_ij (dP_ij − dy_i · y_i)
 /// dq_i = Σ_j dscores_ij k_j / √K                        dk_j = Σ_i dscores_ij q_i / √K
+/// dbias_h(d) += Σ_(i − j = d) dscores_ij
 /// ```
-/// Overwrites `dqkv_T(3D)`, which must not be `qkv`. 10·Σ S²·D FLOPs; memory O(S·(K + 64)).
+/// Overwrites `dqkv_T(3D)`, which must not be `qkv`; accumulates into `dbias`. 10·Σ S²·D FLOPs; memory O(S·(K + 64)).
 public func attentionBackward(
     dy: Floats, qkv: Floats, y: Floats, logSumExp: Floats, offsets: [Int], heads: Int, width: Int, causal: Bool,
-    into dqkv: Floats
+    bias: AttentionBias? = nil, into dqkv: Floats, dbias: Floats? = nil
 ) {
     let (rows, longest) = checkPacking(offsets, heads: heads, width: width)
     check("dy", dy, holds: rows * width)
@@ -47,10 +67,12 @@ public func attentionBackward(
     check("y", y, holds: rows * width)
     check("logSumExp", logSumExp, holds: rows * heads)
     check("dqkv", dqkv, holds: rows * 3 * width)
-    withShape(offsets, heads: heads, width: width, longest: longest, causal: causal) { shape in
+    if let dbias { check("dbias", dbias, holds: bias?.values.count ?? 0) }
+    withShape(offsets, heads: heads, width: width, longest: longest, causal: causal, bias: bias) { shape in
         let scratch = Floats(count: fanoise_attention_backward_scratch(shape))
         withExtendedLifetime(scratch) {
-            fanoise_attention_backward(shape, dy.base, qkv.base, y.base, logSumExp.base, dqkv.base, scratch.base)
+            fanoise_attention_backward(
+                shape, dy.base, qkv.base, y.base, logSumExp.base, dqkv.base, dbias?.base, scratch.base)
         }
     }
 }
@@ -69,13 +91,20 @@ private func checkPacking(_ offsets: [Int], heads: Int, width: Int) -> (rows: In
 }
 
 private func withShape(
-    _ offsets: [Int], heads: Int, width: Int, longest: Int, causal: Bool, _ body: (fanoise_attention_shape) -> Void
+    _ offsets: [Int], heads: Int, width: Int, longest: Int, causal: Bool, bias: AttentionBias?,
+    _ body: (fanoise_attention_shape) -> Void
 ) {
+    if let bias {
+        precondition(longest <= bias.longest, "a sequence of \(longest) with biases for \(bias.longest)")
+        check("bias", bias.values, holds: heads * AttentionBias.stride(longest: bias.longest))
+    }
+    // Distances are counted from the longest sequence that the bias was made for.
+    let longest = bias?.longest ?? longest
     offsets.withUnsafeBufferPointer { pointer in
         guard let base = pointer.baseAddress else { return }
         body(
             fanoise_attention_shape(
                 offsets: base, sequences: offsets.count - 1, heads: heads, head_width: width / heads, longest: longest,
-                causal: causal ? 1 : 0))
+                causal: causal ? 1 : 0, bias: bias?.values.base))
     }
 }

@@ -1,4 +1,4 @@
-// The pre-norm transformer block on packed sequences. Not here: embeddings and pooling (Encoders).
+// The transformer block on packed sequences, with its norms before or after its parts. Not here: embeddings and pooling (Encoders).
 
 public import Autograd
 public import Kernels
@@ -14,6 +14,9 @@ public struct SequencePacking: Sendable, Equatable {
         self.offsets = offsets
         self.causal = causal
     }
+
+    /// The length of the longest sequence.
+    public var longest: Int { zip(offsets, offsets.dropFirst()).reduce(0) { max($0, $1.1 - $1.0) } }
 }
 
 /// Sizes of a stack of transformer blocks.
@@ -24,22 +27,41 @@ public struct TransformerShape: Sendable, Equatable {
     /// Width of the hidden layer of the feed-forward part.
     public var hidden: Int
     public var activation: Activation
+    /// Where the norms of a block are.
+    public var norms: NormPlacement
+    /// ε of every norm.
+    public var epsilon: Float
+    /// Whether queries, keys and values have a bias.
+    public var attentionBias: Bool
     /// Probability of dropping an element of what a block adds to the residual stream.
     public var dropout: Float
 
-    public init(width: Int, depth: Int, heads: Int, hidden: Int, activation: Activation = .geluErf, dropout: Float = 0)
-    {
+    public init(
+        width: Int, depth: Int, heads: Int, hidden: Int, activation: Activation = .geluErf,
+        norms: NormPlacement = .before, epsilon: Float = 1e-5, attentionBias: Bool = true, dropout: Float = 0
+    ) {
         precondition(width % heads == 0, "width \(width) is not divisible by \(heads) heads")
         self.width = width
         self.depth = depth
         self.heads = heads
         self.hidden = hidden
         self.activation = activation
+        self.norms = norms
+        self.epsilon = epsilon
+        self.attentionBias = attentionBias
         self.dropout = dropout
     }
 }
 
-/// `x += dropout(attention(norm(x)))`, `x += dropout(mlp(norm(x)))`.
+/// Where the norms of a block are: before its parts, on what they read (Xiong et al., arXiv 2002.04745), or after them, on the sum that
+/// they add to (Vaswani et al., arXiv 1706.03762, section 3.1).
+public enum NormPlacement: Sendable, Equatable {
+    case before
+    case after
+}
+
+/// `x += dropout(attention(norm(x)))`, `x += dropout(mlp(norm(x)))`; with norms after:
+/// `x = norm(x + dropout(attention(x)))`, `x = norm(x + dropout(mlp(x)))`.
 ///
 /// Initial deviations as in CLIP (Radford et al., arXiv 2103.00020): D^-½ for queries, keys and values, (2D)^-½ for the hidden
 /// layer, D^-½ · (2 · depth)^-½ for what writes to the residual stream.
@@ -51,36 +73,55 @@ public struct TransformerBlock: Sendable {
     let hidden: Linear
     let output: Linear
     let heads: Int
+    let norms: NormPlacement
     let dropout: Float
     let dropoutStreams: (attention: UInt32, mlp: UInt32)
 
     public init(_ plan: inout ParameterPlan, _ name: String, shape: TransformerShape) {
         let deviation = 1 / Float(shape.width).squareRoot()
         let residualDeviation = deviation / Float(2 * shape.depth).squareRoot()
-        attentionNorm = LayerNorm(&plan, "\(name).attention_norm", width: shape.width)
+        attentionNorm = LayerNorm(
+            &plan, "\(name).attention_norm", width: shape.width, epsilon: shape.epsilon)
         queryKeyValue = Linear(
-            &plan, "\(name).attention.qkv", inputs: shape.width, outputs: 3 * shape.width, deviation: deviation)
+            &plan, "\(name).attention.qkv", inputs: shape.width, outputs: 3 * shape.width,
+            bias: shape.attentionBias, deviation: deviation)
         attentionOutput = Linear(
             &plan, "\(name).attention.output", inputs: shape.width, outputs: shape.width, deviation: residualDeviation)
-        mlpNorm = LayerNorm(&plan, "\(name).mlp_norm", width: shape.width)
+        mlpNorm = LayerNorm(&plan, "\(name).mlp_norm", width: shape.width, epsilon: shape.epsilon)
         hidden = Linear(
             &plan, "\(name).mlp.hidden", inputs: shape.width, outputs: shape.hidden, activation: shape.activation,
             deviation: 1 / Float(2 * shape.width).squareRoot())
         output = Linear(
             &plan, "\(name).mlp.output", inputs: shape.hidden, outputs: shape.width, deviation: residualDeviation)
         heads = shape.heads
+        norms = shape.norms
         dropout = shape.dropout
         dropoutStreams = (plan.declareDropout(), plan.declareDropout())
     }
 
     /// x_RD to x_RD.
-    public func callAsFunction(_ x: Tensor, packing: SequencePacking, _ parameters: Parameters, on tape: Tape) -> Tensor
-    {
-        let qkv = queryKeyValue(attentionNorm(x, parameters, on: tape), parameters, on: tape)
-        let mixed = tape.attention(qkv: qkv, offsets: packing.offsets, heads: heads, causal: packing.causal)
-        let attended = attentionOutput(mixed, parameters, on: tape)
-        let x = tape.add(x, tape.dropout(attended, probability: dropout, stream: dropoutStreams.attention))
-        let fed = output(hidden(mlpNorm(x, parameters, on: tape), parameters, on: tape), parameters, on: tape)
-        return tape.add(x, tape.dropout(fed, probability: dropout, stream: dropoutStreams.mlp))
+    /// - Parameter bias: what is added to the scores of each head by distance, as `Tape.attention` takes it.
+    public func callAsFunction(
+        _ x: Tensor, packing: SequencePacking, bias: Tensor? = nil, _ parameters: Parameters, on tape: Tape
+    ) -> Tensor {
+        func attention(_ x: Tensor) -> Tensor {
+            let mixed = tape.attention(
+                qkv: queryKeyValue(x, parameters, on: tape), offsets: packing.offsets, heads: heads,
+                causal: packing.causal, bias: bias)
+            return tape.dropout(
+                attentionOutput(mixed, parameters, on: tape), probability: dropout, stream: dropoutStreams.attention)
+        }
+        func mlp(_ x: Tensor) -> Tensor {
+            let fed = output(hidden(x, parameters, on: tape), parameters, on: tape)
+            return tape.dropout(fed, probability: dropout, stream: dropoutStreams.mlp)
+        }
+        switch norms {
+        case .before:
+            let y = tape.add(x, attention(attentionNorm(x, parameters, on: tape)))
+            return tape.add(y, mlp(mlpNorm(y, parameters, on: tape)))
+        case .after:
+            let y = attentionNorm(tape.add(x, attention(x)), parameters, on: tape)
+            return mlpNorm(tape.add(y, mlp(y)), parameters, on: tape)
+        }
     }
 }

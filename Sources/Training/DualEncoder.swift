@@ -5,34 +5,40 @@ public import Encoders
 import Failures
 import RealModule
 
-/// A query encoder, a target encoder, a temperature and (sigmoid loss) a bias.
+/// A query encoder, a target encoder (or one encoder for both sides), a temperature and (sigmoid loss) a bias.
 ///
-/// The layout begins with the query tower and ends with the loss's parameters, in the order of the forward pass: gradients are
+/// The layout begins with the query tower, or the shared one, and ends with the loss's parameters, in the order of the forward pass: gradients are
 /// complete from its end to its start.
 public final class DualEncoder {
     public let query: any Encoder
     public let target: any Encoder
+    /// Whether both sides are one encoder, whose parameters are named `shared.…`.
+    public let isShared: Bool
     /// ln τ, [1].
     public let logTemperature: ParameterReference
     /// b of the sigmoid loss, [1].
     public let bias: ParameterReference
     public let parameters: Parameters
+    /// Index of the first parameter that belongs to no encoder.
+    private let firstOfLoss: Int
 
     /// - Parameters:
-    ///   - query, target: declare an encoder under the given name.
+    ///   - query, target: declare an encoder under the given name; without a target both sides are the first.
     ///   - temperature: initial τ > 0.
     ///   - bias: initial b.
     ///   - seed: initial weights are a function of it.
     ///   - freeze: patterns over the names of parameters that are not to be trained.
     /// - Throws: `Failure(.configuration)` when memory does not suffice, a pattern means nothing, or nothing is left to train.
     public init(
-        query: (inout ParameterPlan, String) -> any Encoder, target: (inout ParameterPlan, String) -> any Encoder,
+        query: (inout ParameterPlan, String) -> any Encoder, target: ((inout ParameterPlan, String) -> any Encoder)?,
         temperature: Float,
         bias: Float, seed: UInt64, freeze: [NamePattern] = []
     ) throws {
         var plan = ParameterPlan()
-        self.query = query(&plan, "query")
-        self.target = target(&plan, "target")
+        isShared = target == nil
+        self.query = query(&plan, isShared ? "shared" : "query")
+        self.target = target?(&plan, "target") ?? self.query
+        firstOfLoss = plan.layout.entries.count
         logTemperature = plan.declare("loss.log_temperature", [1], .constant(Float.log(temperature)))
         self.bias = plan.declare("loss.bias", [1], .constant(bias))
         let frozen = try ParameterSelection(key: "model.freeze", patterns: freeze).indices(in: plan.layout)
@@ -58,8 +64,14 @@ public final class DualEncoder {
             "embedding widths \(self.query.outputColumns) and \(self.target.outputColumns) differ")
     }
 
+    /// One side's encoder.
+    public func encoder(_ side: Side) -> any Encoder { side == .query ? query : target }
+
     /// E.
     public var columns: Int { query.outputColumns }
+
+    /// How many passes of a step add to a parameter's gradient: each side's pass tells when it is done with it.
+    func passes(addingTo parameter: Int) -> Int { isShared && parameter < firstOfLoss ? 2 : 1 }
 
     /// τ.
     public var temperature: Float { Float.exp(parameters[logTemperature].values[0]) }

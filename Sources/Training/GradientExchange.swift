@@ -24,13 +24,17 @@ final class GradientExchange {
     private let bucketOfParameter: [Int?]
     /// Where sums arrive, one buffer a bucket; with one rank the gradient itself.
     private let arrivals: [Floats]
+    /// Passes of a step that add to each parameter's gradient, by the tape's index, and how many of them are not done.
+    private let passes: [Int]
+    private var pending: [Int] = []
     /// Parameters of each bucket whose local gradient is not complete.
     private var incomplete: [Int] = []
     private var requests: [any CollectiveRequest] = []
     /// The first parameter, by the tape's index, whose local gradient was not finite when its bucket left: later it is lost in the sum.
     private(set) var nonFiniteParameter: Int?
 
-    init(communicator: any Communicator, shards: ParameterShards, parameters: Parameters) {
+    init(communicator: any Communicator, shards: ParameterShards, model: DualEncoder) {
+        let parameters = model.parameters
         self.communicator = communicator
         self.shards = shards
         (layout, indices) = (parameters.trainable, parameters.trainableIndices)
@@ -41,6 +45,7 @@ final class GradientExchange {
             for entry in entries { owners[indices[entry]] = bucket }
         }
         bucketOfParameter = owners
+        passes = owners.indices.map { model.passes(addingTo: $0) }
         arrivals = shards.buckets.indices.map { bucket in
             let piece = shards.piece(ofBucket: bucket, rank: communicator.rank)
             return communicator.size == 1 ? parameters.gradients[piece] : Floats(count: piece.count)
@@ -51,13 +56,15 @@ final class GradientExchange {
     func begin() {
         precondition(requests.isEmpty, "a gradient exchange is under way")
         incomplete = shards.entries.map(\.count)
+        pending = passes
         nonFiniteParameter = nil
     }
 
-    /// Tells that nothing will be added to a parameter's local gradient any more; sends every bucket that this completes. Frozen
-    /// parameters have no gradient to wait for.
+    /// Tells that a pass will add nothing to a parameter's local gradient any more; the last of its passes completes it. Sends every
+    /// bucket that this completes. Frozen parameters have no gradient to wait for.
     func finished(parameter: Int) throws {
-        guard let bucket = bucketOfParameter[parameter] else { return }
+        pending[parameter] -= 1
+        guard pending[parameter] == 0, let bucket = bucketOfParameter[parameter] else { return }
         incomplete[bucket] -= 1
         while requests.count < incomplete.count, incomplete[requests.count] <= 0 { try sendNext() }
         // MPI moves on only inside its own calls.

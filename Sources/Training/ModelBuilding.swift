@@ -2,21 +2,46 @@
 
 import Autograd
 import Encoders
+import Failures
 import Kernels
 import Layers
 
 extension DualEncoder {
-    /// The model that a configuration describes, with initial weights.
-    /// - Parameter vocabularies: the number of tokens of each side's tokenizer; nil for others than text.
-    public convenience init(_ configuration: RunConfig, queryVocabulary: Int? = nil, targetVocabulary: Int? = nil)
-        throws
-    {
-        let model = configuration.model
+    /// The model that a configuration describes, with initial weights; those of published towers are not in it yet (`ModelOrigins.fill`).
+    /// - Throws: `Failure(.configuration)` when the width of the embeddings is not decided.
+    convenience init(_ configuration: RunConfig, _ assets: ModelAssets) throws {
+        let embedding = try configuration.embeddingColumns(assets.origins)
+        func builder(_ side: Side) -> (inout ParameterPlan, String) -> any Encoder {
+            let tower = assets.origins.tower(side, configuration)
+            let vocabulary = assets.tokenizers[side]?.vocabularySize
+            let encoder = configuration.encoder(side)
+            return { plan, name in
+                tower?.projected(to: embedding).build(&plan, name)
+                    ?? encoder.build(&plan, name, embedding: embedding, vocabulary: vocabulary)
+            }
+        }
+        let loss = configuration.loss
         try self.init(
-            query: { model.query.build(&$0, $1, embedding: model.embedding, vocabulary: queryVocabulary) },
-            target: { model.target.build(&$0, $1, embedding: model.embedding, vocabulary: targetVocabulary) },
-            temperature: Float(configuration.loss.temperature.initial), bias: Float(configuration.loss.bias.initial),
-            seed: configuration.seed, freeze: model.freeze.patterns)
+            query: builder(.query), target: configuration.isShared ? nil : builder(.target),
+            temperature: Float(loss.temperature.initial.resolved(RunConfig.Temperature.standard)),
+            bias: Float(loss.bias.initial.resolved(RunConfig.Bias.standard)),
+            seed: configuration.seed, freeze: configuration.model.freeze.patterns)
+    }
+}
+
+extension RunConfig {
+    /// E: as configured, else that of the published encoders, else 128.
+    fileprivate func embeddingColumns(_ origins: ModelOrigins) throws -> Int {
+        if case .value(let columns) = model.embedding { return columns }
+        let published = Side.allCases.compactMap { origins.tower($0, self)?.outputColumns }
+        guard let columns = published.first else { return 128 }
+        guard published.allSatisfy({ $0 == columns }) else {
+            throw Failure(
+                .configuration,
+                "model.embedding is auto, but the published encoders have \(published[0]) and \(published[1]) columns; set it, and each "
+                    + "encoder of another width gets a projection")
+        }
+        return columns
     }
 }
 
@@ -43,6 +68,7 @@ extension RunConfig.Encoder {
                 FeatureHead.Configuration(
                     inputs: head.inputs, hidden: head.hidden, activation: head.activation.kernel,
                     inputNorm: head.inputNorm, dropout: Float(head.dropout), embedding: embedding))
+        case .published: preconditionFailure("\(name): a published tower is built from its directory")
         }
     }
 }

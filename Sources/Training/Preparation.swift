@@ -1,9 +1,8 @@
-// Data as a configuration wants it: sources, tokenizers, preparation of both sides. Not here: reading and preparing (Datasets).
+// Data as a configuration wants it: sources, and the preparation of both sides. Not here: reading and preparing (Datasets).
 
 import Datasets
 import Failures
 import Foundation
-import Tokenizers
 
 /// The two sides of a pair.
 public enum Side: String, Sendable, CaseIterable {
@@ -17,6 +16,9 @@ public enum Side: String, Sendable, CaseIterable {
 }
 
 extension RunConfig {
+    /// Whether both sides are one encoder.
+    var isShared: Bool { model.shared == .value(true) }
+
     /// One side's encoder.
     func encoder(_ side: Side) -> Encoder { side == .query ? model.query : model.target }
 
@@ -82,27 +84,38 @@ extension RunConfig {
     }
 
     /// How both sides become numbers; `augments` for training.
-    func preparation(_ tokenizers: SideTokenizers, augments: Bool) -> PairPreparation {
+    func preparation(_ assets: ModelAssets, augments: Bool) -> PairPreparation {
         PairPreparation(
-            query: preparation(.query, tokenizers, augments: augments),
-            target: preparation(.target, tokenizers, augments: augments))
+            query: preparation(.query, assets, augments: augments),
+            target: preparation(.target, assets, augments: augments))
     }
 
-    func preparation(_ side: Side, _ tokenizers: SideTokenizers, augments: Bool) -> SidePreparation {
+    func preparation(_ side: Side, _ assets: ModelAssets, augments: Bool) -> SidePreparation {
         switch encoder(side) {
         case .vit(let vision):
             let prepared = PicturePreparation(size: vision.imageSize)
             return .pictures(augments ? augmented(prepared) : prepared)
-        case .text(let text):
-            guard let tokenizer = tokenizers[side] else {
-                preconditionFailure("the \(side.rawValue) side has text and no tokenizer")
+        case .text(let text): return .text(texts(side, context: text.context, assets))
+        case .features(let head): return .features(columns: head.inputs)
+        case .published:
+            switch assets.origins.tower(side, self)?.plan {
+            case .vision?:
+                guard let prepared = assets.origins.pictures[side] else {
+                    preconditionFailure("the \(side.rawValue) side has no preparation of pictures")
+                }
+                return .pictures(augments ? augmented(prepared) : prepared)
+            case .text(let text)?: return .text(texts(side, context: text.context, assets))
+            case nil: preconditionFailure("the \(side.rawValue) side has no published tower")
             }
-            return .text(
-                TextPreparation(
-                    tokenizer: tokenizer, contextLength: text.context, nameProbability: data.captions.nameProbability))
-        case .features(let head):
-            return .features(columns: head.inputs)
         }
+    }
+
+    private func texts(_ side: Side, context: Int, _ assets: ModelAssets) -> TextPreparation {
+        guard let tokenizer = assets.tokenizers[side] else {
+            preconditionFailure("the \(side.rawValue) side has text and no tokenizer")
+        }
+        return TextPreparation(
+            tokenizer: tokenizer, contextLength: context, nameProbability: data.captions.nameProbability)
     }
 }
 
@@ -125,53 +138,4 @@ extension RunConfig.Data {
 extension RunConfig.Source {
     /// One side's own keys.
     func side(_ side: Side) -> RunConfig.OwnSideSource { side == .query ? query : target }
-}
-
-/// The tokenizers of the sides that are text.
-struct SideTokenizers {
-    private var bySide: [Side: any TextTokenizer] = [:]
-
-    subscript(side: Side) -> (any TextTokenizer)? { bySide[side] }
-
-    /// Rows that a vocabulary is learnt from at most; more are sampled evenly.
-    private static let maximumRows = 200_000
-
-    /// Learns a vocabulary from each text side of the training data: a function of the data, the same on every rank.
-    init(trainedOn source: any PairSource, _ configuration: RunConfig) throws {
-        for side in Side.allCases {
-            guard case .text(let text) = configuration.encoder(side) else { continue }
-            var texts: [String] = []
-            for index in stride(from: 0, to: source.count, by: max(1, source.count / Self.maximumRows)) {
-                let row = try source.row(index)
-                switch side == .query ? row.query : row.target {
-                case .text(let main, let alternatives): texts += [main] + alternatives
-                case .choice(let all): texts += all
-                case .picture, .features: continue
-                }
-            }
-            bySide[side] = ByteBPETokenizer.train(texts: texts, vocabularySize: text.vocabulary)
-        }
-    }
-
-    /// Reads those that a checkpoint holds.
-    init(_ configuration: RunConfig, file: (String) throws -> Data?) throws {
-        for side in Side.allCases {
-            guard case .text = configuration.encoder(side) else { continue }
-            guard let json = try file(side.tokenizerFile) else {
-                throw Failure(
-                    .data, "the checkpoint has no \(side.tokenizerFile), which its \(side.rawValue) side needs")
-            }
-            bySide[side] = try readTokenizer(json: json, name: side.tokenizerFile)
-        }
-    }
-
-    /// The files of a checkpoint.
-    func files(_ configuration: RunConfig) -> [String: Data] {
-        var files: [String: Data] = [:]
-        for (side, tokenizer) in bySide {
-            guard case .text(let text) = configuration.encoder(side) else { continue }
-            files[side.tokenizerFile] = tokenizer.file(contextLength: text.context)
-        }
-        return files
-    }
 }

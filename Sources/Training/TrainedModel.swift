@@ -17,6 +17,8 @@ public struct TrainedModel {
         case run(String)
         /// A checkpoint's folder.
         case checkpoint(String)
+        /// A published model's directory, as it is.
+        case published(String)
     }
 
     /// What is searched for.
@@ -29,6 +31,7 @@ public struct TrainedModel {
     public let configuration: RunConfig
     let embedder: Embedder
     let preparation: PairPreparation
+    let assets: ModelAssets
     /// Tells this model from every other: of its checkpoint's files.
     public let identity: String
 
@@ -36,9 +39,38 @@ public struct TrainedModel {
     /// - Parameter warn: on every rank, receives a sentence for each newer checkpoint of a run that cannot be used.
     /// - Throws: on every rank alike, `Failure(.inputMissing)` when there is no checkpoint, `Failure(.data)` when it is damaged.
     public init(_ source: Source, warn: (String) -> Void = { _ in }, communicator: any Communicator) throws {
-        let checkpoint: Checkpoint
+        let checkpoint = try Self.checkpoint(source, warn: warn, communicator: communicator)
+        (configuration, assets, embedder, identity) = try agreed(communicator) {
+            let configuration: RunConfig
+            let assets: ModelAssets
+            if let checkpoint {
+                configuration = try RunConfig.parse(checkpoint.config, file: "\(checkpoint.path)/config.yaml")
+                assets = try ModelAssets(configuration, checkpoint: checkpoint)
+            } else {
+                configuration = try RunConfig(published: source)
+                assets = try ModelAssets(published: configuration)
+            }
+            let model = try DualEncoder(configuration, assets)
+            if let checkpoint {
+                try checkpoint.loadParameters(layout: model.parameters.layout, into: model.parameters.values)
+            } else {
+                try assets.origins.fill(model, configuration)
+            }
+            return (
+                configuration, assets, Embedder(model: model, normalizes: configuration.noise.normalizesEmbeddings),
+                try checkpoint?.digest ?? "published \(ParameterAgreement.checksum(model.parameters.values))"
+            )
+        }
+        preparation = configuration.preparation(assets, augments: false)
+    }
+
+    /// The checkpoint that a source means; nil for a published model.
+    private static func checkpoint(
+        _ source: Source, warn: (String) -> Void, communicator: any Communicator
+    ) throws -> Checkpoint? {
         switch source {
-        case .checkpoint(let path): checkpoint = try Checkpoint.open(path: path, communicator: communicator)
+        case .published: return nil
+        case .checkpoint(let path): return try Checkpoint.open(path: path, communicator: communicator)
         case .run(let path):
             let folder = RunFolder(path)
             var skipped: [String] = []
@@ -50,19 +82,7 @@ public struct TrainedModel {
                     "\(folder.checkpoints) holds no valid checkpoint\(reasons); train first, or give another --run")
             }
             skipped.forEach(warn)
-            checkpoint = newest
-        }
-        (configuration, embedder, preparation, identity) = try agreed(communicator) {
-            let configuration = try RunConfig.parse(checkpoint.config, file: "\(checkpoint.path)/config.yaml")
-            let tokenizers = try SideTokenizers(configuration) { try checkpoint.extraFile($0) }
-            let model = try DualEncoder(
-                configuration, queryVocabulary: tokenizers[.query]?.vocabularySize,
-                targetVocabulary: tokenizers[.target]?.vocabularySize)
-            try checkpoint.loadParameters(layout: model.parameters.layout, into: model.parameters.values)
-            return (
-                configuration, Embedder(model: model, normalizes: configuration.noise.normalizesEmbeddings),
-                configuration.preparation(tokenizers, augments: false), try checkpoint.digest
-            )
+            return newest
         }
     }
 
@@ -133,4 +153,17 @@ public struct EmbeddableRows: Sendable {
 
     /// A row's content, to show: its text, or its picture's path.
     public func content(_ row: Int) throws -> String { try source.row(row, alternatives: false).query.content }
+}
+
+extension RunConfig {
+    /// The configuration of a published model that nothing has trained: both sides its own.
+    fileprivate init(published source: TrainedModel.Source) throws {
+        guard case .published(let path) = source else { preconditionFailure("\(source) has a configuration") }
+        self.init()
+        name = "published"
+        duration = .steps(1)
+        model.initialization = path
+        (model.query, model.target) = (.published(PublishedEncoder()), .published(PublishedEncoder()))
+        try model.resolveKinds()
+    }
 }

@@ -32,7 +32,7 @@ public final class Trainer {
     let log: RunLog
     private let source: any PairSource
     private let sampler: GlobalSampler
-    private let tokenizers: SideTokenizers
+    private let assets: ModelAssets
     private let step: TrainingStep
     private let checkpoints: RunCheckpoints
     private let agreement: ParameterAgreement
@@ -84,31 +84,33 @@ public final class Trainer {
         let point = try ResumePoint(
             resume, configuration: configuration, allowedChanges: allowedChanges, warn: { warnings.append($0) },
             communicator: communicator)
-        let tokenizers = try agreed(communicator) {
-            try point.checkpoint.map { checkpoint in try SideTokenizers(configuration) { try checkpoint.extraFile($0) }
-            }
-                ?? SideTokenizers(trainedOn: source, configuration)
+        let assets = try agreed(communicator) {
+            try point.checkpoint.map { try ModelAssets(configuration, checkpoint: $0) }
+                ?? ModelAssets(trainedOn: source, configuration)
         }
         model = try agreed(communicator) {
-            try DualEncoder(
-                configuration, queryVocabulary: tokenizers[.query]?.vocabularySize,
-                targetVocabulary: tokenizers[.target]?.vocabularySize)
+            let model = try DualEncoder(configuration, assets)
+            try assets.origins.fill(model, configuration)
+            return model
         }
         let optimizer = ShardedOptimizer(
             configuration.optimizer, steps: steps, model: model,
-            bounds: [model.temperatureBound(configuration.loss.temperature)],
+            bounds: [
+                model.temperatureBound(
+                    configuration.loss.temperature, published: assets.origins.publishedLogTemperature(configuration))
+            ],
             rank: communicator.rank, worldSize: communicator.size)
         step = try TrainingStep(
             configuration: configuration, model: model, optimizer: optimizer, communicator: communicator)
         let checkpoints = RunCheckpoints(
             configuration: configuration, folder: folder, data: source, model: model, optimizer: optimizer,
             noise: step.noise,
-            extraFiles: tokenizers.files(configuration), communicator: communicator)
+            extraFiles: assets.files(configuration), communicator: communicator)
         let state = try point.checkpoint.map {
             try checkpoints.restore($0, allowsOtherData: allowedChanges.contains("data.train"))
         }
         let done = state?.step ?? 0
-        let preparation = configuration.preparation(tokenizers, augments: false)
+        let preparation = configuration.preparation(assets, augments: false)
         evaluationSets = try agreed(communicator) {
             try configuration.evaluate.sets.items.map { item in
                 (
@@ -137,7 +139,7 @@ public final class Trainer {
                 stepsPerEpoch: sampler.stepsPerEpoch,
                 style: progress, communicator: communicator)
         }
-        (self.source, self.sampler, self.tokenizers) = (source, sampler, tokenizers)
+        (self.source, self.sampler, self.assets) = (source, sampler, assets)
         (self.checkpoints, self.done, evaluatedStep) = (checkpoints, done, state?.evaluatedStep ?? 0)
         agreement = ParameterAgreement(model.parameters, communicator)
         checkpoints.warn = { [log] in log.warn($0) }
@@ -162,7 +164,7 @@ public final class Trainer {
             return summary(evaluation: evaluation)
         }
         let loader = try BatchLoader(
-            source: source, sampler: sampler, preparation: configuration.preparation(tokenizers, augments: true),
+            source: source, sampler: sampler, preparation: configuration.preparation(assets, augments: true),
             seed: configuration.seed,
             rank: communicator.rank, worldSize: communicator.size, steps: done + 1...steps,
             maximumNegatives: configuration.data.negatives.maximum, prefetch: configuration.data.prefetch,
@@ -325,10 +327,12 @@ extension Advice {
 
 extension DualEncoder {
     /// The limits of τ as limits of the parameter ln τ.
-    func temperatureBound(_ temperature: RunConfig.Temperature) -> ParameterBound {
-        ParameterBound(
+    /// - Parameter published: ln τ of the weights that training begins with, which widens limits that exclude it.
+    func temperatureBound(_ temperature: RunConfig.Temperature, published: Float? = nil) -> ParameterBound {
+        let (least, greatest) = (Float(log(temperature.minimum)), Float(log(temperature.maximum)))
+        return ParameterBound(
             range: parameters.layout.entries[logTemperature.index].range,
-            limits: Float(log(temperature.minimum))...Float(log(temperature.maximum)))
+            limits: min(least, published ?? least)...max(greatest, published ?? greatest))
     }
 }
 

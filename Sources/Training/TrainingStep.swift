@@ -30,7 +30,7 @@ final class TrainingStep {
         self.optimizer = optimizer
         self.communicator = communicator
         noise = try BatchNoise(configuration, model: model, communicator: communicator)
-        exchange = GradientExchange(communicator: communicator, shards: optimizer.shards, parameters: model.parameters)
+        exchange = GradientExchange(communicator: communicator, shards: optimizer.shards, model: model)
     }
 
     /// Encodes, perturbs, compares, differentiates and updates.
@@ -106,8 +106,12 @@ extension TrainingStep {
         let input = (side == .query ? batch.queries : batch.targets).encoderInput
         // Token rows are numbered over the global batch, so that masks and noise do not depend on the world size.
         let counts = try numbersTokens ? communicator.allGather(encoder.tokenRows(of: input)) : []
-        let context = ForwardContext(
-            step: step, firstRow: counts.prefix(communicator.rank).reduce(0, +), dropoutSeed: configuration.seed)
+        let firstRow = counts.prefix(communicator.rank).reduce(0, +)
+        // One encoder has one numbering: its targets' tokens follow all of its queries', so that their masks differ.
+        let before =
+            try numbersTokens && model.isShared && side == .target
+            ? communicator.allGather(encoder.tokenRows(of: batch.queries.encoderInput)).reduce(0, +) : 0
+        let context = ForwardContext(step: step, firstRow: before + firstRow, dropoutSeed: configuration.seed)
         var perturbed: (tokens: Floats, report: NoiseReport)?
         if noise.actsOnTokens {
             let tokens =
@@ -115,7 +119,7 @@ extension TrainingStep {
             perturbed = try clock.measure(.noise) {
                 try requireFinite(step: step) {
                     try noise.perturbedTokens(
-                        tokens, side: side.rawValue, firstRow: context.firstRow, globalRows: counts.reduce(0, +),
+                        tokens, side: side.rawValue, firstRow: firstRow, globalRows: counts.reduce(0, +),
                         step: step)
                 }
             }

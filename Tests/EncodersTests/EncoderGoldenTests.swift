@@ -36,7 +36,9 @@ private func relativeError(_ values: [Float], _ expected: [Double]) -> Double {
 struct EncoderGoldenTests {
     private typealias Builder = @Sendable (inout ParameterPlan) -> any Encoder
 
-    private static func vision(_ pooling: Pooling, _ activation: Activation, inputNorm: Bool) -> Builder {
+    private static func vision(_ pooling: VisionTransformer.Pooling, _ activation: Activation, inputNorm: Bool)
+        -> Builder
+    {
         let shape = TransformerShape(width: 12, depth: 2, heads: 3, hidden: 20, activation: activation)
         return {
             VisionTransformer(

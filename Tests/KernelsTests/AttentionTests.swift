@@ -11,6 +11,9 @@ struct AttentionOracle {
     let heads: Int
     let width: Int
     let causal: Bool
+    /// Added to the scores of head h at distance query − key: element h · (2 · longest − 1) + distance + longest − 1.
+    var bias: [Double] = []
+    var longest: Int { zip(offsets, offsets.dropFirst()).reduce(0) { max($0, $1.1 - $1.0) } }
     var headWidth: Int { width / heads }
     var scale: Double { 1 / Double(headWidth).squareRoot() }
 
@@ -23,6 +26,7 @@ struct AttentionOracle {
                     let scores = keys.map { key in
                         scale
                             * (0..<headWidth).reduce(0) { $0 + qkv[at(query, 0, head, $1)] * qkv[at(key, 1, head, $1)] }
+                            + (bias.isEmpty ? 0 : bias[place(head, query - key)])
                     }
                     let top = scores.max() ?? 0
                     let logSumExp = top + log(scores.reduce(0) { $0 + exp($1 - top) })
@@ -31,6 +35,9 @@ struct AttentionOracle {
             }
         }
     }
+
+    /// Index of a head's bias at a distance.
+    private func place(_ head: Int, _ distance: Int) -> Int { head * (2 * longest - 1) + distance + longest - 1 }
 
     /// Index of column k of a head of the queries (part 0), keys (1) or values (2) of a row.
     private func at(_ row: Int, _ part: Int, _ head: Int, _ k: Int) -> Int {
@@ -50,14 +57,18 @@ struct AttentionOracle {
         return (y, lse)
     }
 
-    func backward(_ dy: [Double], _ qkv: [Double]) -> [Double] {
+    func backward(_ dy: [Double], _ qkv: [Double]) -> [Double] { gradients(dy, qkv).dqkv }
+
+    func gradients(_ dy: [Double], _ qkv: [Double]) -> (dqkv: [Double], dbias: [Double]) {
         var dqkv = [Double](repeating: 0, count: qkv.count)
+        var dbias = [Double](repeating: 0, count: bias.count)
         forEachQuery(qkv) { head, query, keys, p, _ in
             let dyRow = (0..<headWidth).map { dy[query * width + head * headWidth + $0] }
             let dp = keys.map { key in (0..<headWidth).reduce(0) { $0 + dyRow[$1] * qkv[at(key, 2, head, $1)] } }
             let mean = zip(p, dp).reduce(0) { $0 + $1.0 * $1.1 }
             for (index, key) in keys.enumerated() {
                 let dscore = scale * p[index] * (dp[index] - mean)
+                if !bias.isEmpty { dbias[place(head, query - key)] += dscore / scale }
                 for k in 0..<headWidth {
                     dqkv[at(query, 0, head, k)] += dscore * qkv[at(key, 1, head, k)]
                     dqkv[at(key, 1, head, k)] += dscore * qkv[at(query, 0, head, k)]
@@ -65,7 +76,7 @@ struct AttentionOracle {
                 }
             }
         }
-        return dqkv
+        return (dqkv, dbias)
     }
 }
 
@@ -90,6 +101,53 @@ struct AttentionTests {
             expectClose(lse, expected.logSumExp, tolerance: tolerance, "log-sum-exp \(lengths)")
             expectClose(dqkv, oracle.backward(dy.doubles, qkv.doubles), tolerance: tolerance, "dqkv \(lengths)")
         }
+    }
+
+    /// Biases by distance, with rows made for a longer sequence than there is: as chunks of a batch have them.
+    @Test(arguments: [8, 20, 64], [false, true])
+    func biasMatchesOracle(headWidth: Int, causal: Bool) {
+        for lengths in Self.packings where lengths.contains(where: { $0 > 0 }) {
+            var oracle = AttentionOracle(offsets: Self.offsets(lengths), heads: 2, width: 2 * headWidth, causal: causal)
+            let (rows, longest) = (lengths.reduce(0, +), oracle.longest + 3)
+            let qkv = sample(rows * 3 * oracle.width, 9)
+            let dy = sample(rows * oracle.width, 10)
+            let stride = AttentionBias.stride(longest: longest)
+            let bias = AttentionBias(values: sample(2 * stride, 11), longest: longest)
+            let distances = (0..<2).flatMap { head in
+                (1 - oracle.longest..<oracle.longest).map { head * stride + $0 + longest - 1 }
+            }
+            oracle.bias = distances.map { Double(bias.values[$0]) }
+            let (y, lse, dqkv) = (unwritten(rows * oracle.width), unwritten(rows * 2), unwritten(qkv.count))
+            let dbias = Floats(repeating: 1, count: bias.values.count)
+            attentionForward(
+                qkv: qkv, offsets: oracle.offsets, heads: 2, width: oracle.width, causal: causal, bias: bias, into: y,
+                logSumExp: lse)
+            attentionBackward(
+                dy: dy, qkv: qkv, y: y, logSumExp: lse, offsets: oracle.offsets, heads: 2, width: oracle.width,
+                causal: causal, bias: bias, into: dqkv, dbias: dbias)
+            let expected = oracle.gradients(dy.doubles, qkv.doubles)
+            let tolerance = 200 * unitRoundoff
+            expectClose(y, oracle.forward(qkv.doubles).y, tolerance: tolerance, "y \(lengths)")
+            expectClose(dqkv, expected.dqkv, tolerance: tolerance, "dqkv \(lengths)")
+            // A sum over all pairs at a distance: up to 130 of them in 9 sequences.
+            let found = Floats(distances.map { dbias[$0] - 1 })
+            expectClose(found, expected.dbias, tolerance: 2000 * unitRoundoff, "dbias \(lengths)")
+            let untouched = dbias.array.indices.filter { !distances.contains($0) }
+            #expect(untouched.allSatisfy { dbias[$0] == 1 })
+        }
+    }
+
+    @Test func oracleOfTheBiasMatchesCentralDifferences() {
+        var oracle = AttentionOracle(offsets: [0, 1, 4, 9], heads: 2, width: 6, causal: false)
+        let qkv = sample(9 * 18, 12).doubles
+        let dy = sample(9 * 6, 13).doubles
+        oracle.bias = sample(2 * 9, 14).doubles
+        let numeric = centralDifferences(at: oracle.bias) { bias in
+            var moved = oracle
+            moved.bias = bias
+            return weighted(moved.forward(qkv).y, dy)
+        }
+        #expect(worstError(oracle.gradients(dy, qkv).dbias, numeric).error < 1e-8)
     }
 
     @Test(arguments: [false, true])

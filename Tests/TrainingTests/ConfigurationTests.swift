@@ -127,7 +127,7 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
                 Row(key: "threads", old: "auto", new: "2", effect: .bookkeeping),
                 Row(key: "data.cache", old: "512 MiB", new: "1 GiB", effect: .bookkeeping),
                 Row(key: "loss.kind", old: "symmetric", new: "sigmoid", effect: .trajectory),
-                Row(key: "loss.bias.initial", old: nil, new: "-10", effect: .trajectory),
+                Row(key: "loss.bias.initial", old: nil, new: "auto", effect: .trajectory),
                 Row(key: "loss.bias.learned", old: nil, new: "true", effect: .trajectory),
                 Row(key: "evaluate.sets", old: "{}", new: "{x: y}", effect: .bookkeeping),
                 Row(key: "log.every", old: "10", new: "20", effect: .bookkeeping),

@@ -95,6 +95,13 @@ final class TinyRun: Sendable {
         "model.query={kind: text, vocabulary: 280, context: 8, width: 16, depth: 1, heads: 2}",
         "data.query={column: text, kind: text}",
     ]
+
+    /// The same with one tower for both sides.
+    static let sharedTexts =
+        textPairs + [
+            "model.target={kind: text, vocabulary: 280, context: 8, width: 16, depth: 1, heads: 2}",
+            "model.shared=true",
+        ]
 }
 
 /// What a run leaves behind, of one rank.
@@ -155,10 +162,8 @@ final class Stepper {
     init(_ configuration: RunConfig, steps: Int, communicator: any Communicator) throws {
         let source = try configuration.trainingSource()
         let sampler = try configuration.sampler(source)
-        let tokenizers = try SideTokenizers(trainedOn: source, configuration)
-        model = try DualEncoder(
-            configuration, queryVocabulary: tokenizers[.query]?.vocabularySize,
-            targetVocabulary: tokenizers[.target]?.vocabularySize)
+        let assets = try ModelAssets(trainedOn: source, configuration)
+        model = try DualEncoder(configuration, assets)
         optimizer = ShardedOptimizer(
             configuration.optimizer, steps: steps, model: model,
             bounds: [model.temperatureBound(configuration.loss.temperature)],
@@ -166,7 +171,7 @@ final class Stepper {
         step = try TrainingStep(
             configuration: configuration, model: model, optimizer: optimizer, communicator: communicator)
         loader = try BatchLoader(
-            source: source, sampler: sampler, preparation: configuration.preparation(tokenizers, augments: true),
+            source: source, sampler: sampler, preparation: configuration.preparation(assets, augments: true),
             seed: configuration.seed,
             rank: communicator.rank, worldSize: communicator.size, steps: 1...steps,
             maximumNegatives: configuration.data.negatives.maximum, prefetch: 0)

@@ -9,7 +9,7 @@ import Testing
 /// What a run may differ in; every variant must keep to the rule.
 enum Variant: String, CaseIterable, CustomTestStringConvertible {
     case sublinear, inputNoise, noNoise, jointSpectrum, refreshed, infonce, sigmoid, dropout, textPairs, cached,
-        dropped, bare
+        dropped, bare, shared, sharedCached
 
     var options: [String] {
         switch self {
@@ -22,6 +22,11 @@ enum Variant: String, CaseIterable, CustomTestStringConvertible {
         case .sigmoid: ["loss.kind=sigmoid"]
         case .dropout: ["model.query.dropout=0.1", "model.target.dropout=0.1"]
         case .textPairs: TinyRun.textPairs
+        case .shared: TinyRun.sharedTexts
+        case .sharedCached:
+            TinyRun.sharedTexts + [
+                "batch.cache_chunk=2", "model.query.dropout=0.1", "model.target.dropout=0.1", "noise.position=input",
+            ]
         case .cached: ["batch.cache_chunk=2", "model.query.dropout=0.1", "noise.position=input"]
         case .dropped: ["batch.last=drop"]
         case .bare:
@@ -68,6 +73,7 @@ enum Variant: String, CaseIterable, CustomTestStringConvertible {
             #expect(single.values.allSatisfy { $0.isFinite })
             for name in [
                 "loss.log_temperature", "query.patch_embedding.weight", "target.tokens", "query.projection.weight",
+                "shared.tokens", "shared.projection.weight",
             ] {
                 guard let entry = single.entries.first(where: { $0.name == name }) else { continue }
                 #expect(single(entry).contains { $0 != 0 }, "\(name)")
@@ -82,9 +88,13 @@ enum Variant: String, CaseIterable, CustomTestStringConvertible {
     }
 
     /// A model of several buckets, which leave while backward still runs, whole and in chunks.
-    @Test(arguments: ["null", "2"]) func bucketsThatLeaveEarlyAreComplete(_ chunk: String) throws {
+    @Test(arguments: ["null", "2"], [false, true])
+    func bucketsThatLeaveEarlyAreComplete(_ chunk: String, isShared: Bool) throws {
         let wide = "{kind: text, vocabulary: 280, context: 8, width: 256, depth: 2, heads: 2}"
-        let options = ["model.query=\(wide)", "model.target=\(wide)", "data.query={column: text, kind: text}"]
+        let options = [
+            "model.query=\(wide)", "model.target=\(wide)", "data.query={column: text, kind: text}",
+            "model.shared=\(isShared)",
+        ]
         let configuration = try TinyRun.shared.get().configuration(options + ["batch.cache_chunk=\(chunk)"])
         let buckets = try Stepper(configuration, steps: 1, communicator: SoloWorld()).optimizer.shards.buckets.count
         try #require(buckets >= 3, "\(buckets) buckets")

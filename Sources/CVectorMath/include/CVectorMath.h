@@ -7,7 +7,15 @@
 
 #pragma clang assume_nonnull begin
 
-enum { FANOISE_IDENTITY = 0, FANOISE_GELU_TANH = 1, FANOISE_GELU_ERF = 2, FANOISE_QUICK_GELU = 3 };
+enum {
+    FANOISE_IDENTITY = 0,
+    FANOISE_GELU_TANH = 1,
+    FANOISE_GELU_ERF = 2,
+    FANOISE_QUICK_GELU = 3,
+    FANOISE_RELU = 4,
+    FANOISE_SILU = 5,
+    FANOISE_TANH = 6
+};
 
 /// pre += bias (if any), y = act(pre).
 void fanoise_bias_activation(float *pre, const float *_Nullable bias, long rows, long columns, int kind, float *y);
@@ -70,6 +78,8 @@ typedef struct {
     /// Of the longest sequence.
     long longest;
     int causal;
+    /// Added to the scores by distance: head h's element query − key + longest − 1, rows of 2 · longest + 15; the last 16 are zeros.
+    const float *_Nullable bias;
 } fanoise_attention_shape;
 
 /// Floats of scratch memory that the two functions below need.
@@ -77,9 +87,10 @@ long fanoise_attention_forward_scratch(fanoise_attention_shape shape);
 long fanoise_attention_backward_scratch(fanoise_attention_shape shape);
 /// y [T, heads·head_width], log_sum_exp [T, heads].
 void fanoise_attention_forward(fanoise_attention_shape shape, const float *qkv, float *y, float *log_sum_exp, float *scratch);
-/// Overwrites dqkv.
+/// Overwrites dqkv, adds to dbias (laid out as the bias; its last 16 elements of a row stay as they are).
 void fanoise_attention_backward(
-    fanoise_attention_shape shape, const float *dy, const float *qkv, const float *y, const float *log_sum_exp, float *dqkv, float *scratch);
+    fanoise_attention_shape shape, const float *dy, const float *qkv, const float *y, const float *log_sum_exp, float *dqkv,
+    float *_Nullable dbias, float *scratch);
 
 /// Constants of one AdamW step: decay = 1 − rate · weight decay, step_size = rate / (1 − β₁ᵗ), inverse_root_correction = 1/√(1 − β₂ᵗ).
 typedef struct {

@@ -2,7 +2,7 @@
 
 import ArrayFiles
 import Failures
-import Foundation
+public import Foundation
 import Pictures
 
 extension PicturePreparation {
@@ -13,22 +13,33 @@ extension PicturePreparation {
     /// - Throws: `Failure(.inputMissing)` if none of the files is there, `Failure(.data)` naming file and key for what is wrong, and for
     ///   what is not done here: rectangles, padding, patches of variable number, other resampling.
     public static func read(modelDirectory directory: String) throws -> PicturePreparation {
+        try read(of: directory) { name in
+            let path = directory + "/" + name
+            guard FileManager.default.fileExists(atPath: path) else { return nil }
+            guard let data = FileManager.default.contents(atPath: path) else {
+                throw Failure(.inputMissing, "\(path) cannot be read; check its permissions")
+            }
+            return data
+        }
+    }
+
+    /// The same from files that lie elsewhere.
+    /// - Parameters:
+    ///   - model: how messages call the directory.
+    ///   - file: the contents of a file by its name; nil when there is none.
+    public static func read(of model: String, file: (String) throws -> Data?) throws -> PicturePreparation {
         let files: [(String, (ProcessorKeys) throws -> PicturePreparation)] = [
             ("preprocessor_config.json", { try PicturePreparation(transformers: $0) }),
             ("processor_config.json", { try PicturePreparation(transformers: $0.object("image_processor")) }),
             ("open_clip_config.json", { try PicturePreparation(openCLIP: $0) }),
         ]
         for (name, make) in files {
-            let path = directory + "/" + name
-            guard FileManager.default.fileExists(atPath: path) else { continue }
-            guard let data = FileManager.default.contents(atPath: path) else {
-                throw Failure(.inputMissing, "\(path) cannot be read; check its permissions")
-            }
-            return try make(ProcessorKeys(data, place: path))
+            guard let data = try file(name) else { continue }
+            return try make(ProcessorKeys(data, place: "\(model)/\(name)"))
         }
         throw Failure(
             .inputMissing,
-            "\(directory) does not say how its pictures are prepared: it has none of \(files.map(\.0).joined(separator: ", "))"
+            "\(model) does not say how its pictures are prepared: it has none of \(files.map(\.0).joined(separator: ", "))"
         )
     }
 

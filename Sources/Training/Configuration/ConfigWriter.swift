@@ -136,7 +136,11 @@ extension RunConfig {
         let rows = ConfigLister.rows(of: RunConfig(), includesInapplicable: true)
         let heads: [ConfigRow?] = [nil] + rows.filter { $0.yaml == nil }
         let alternatives = [
-            ("model.query (kind: features)", Encoder.features(FeatureHead()), "A projection of precomputed features.")
+            ("model.query (kind: features)", Encoder.features(FeatureHead()), "A projection of precomputed features."),
+            (
+                "model.query (init: PATH)", Encoder.published(PublishedEncoder(initialization: "PATH")),
+                "An encoder that begins with published weights; without init, the keys that stay beside model.init."
+            ),
         ].map { title, encoder, meaning -> (head: ConfigRow?, keys: [ConfigRow]) in
             let note = KeyNote(
                 name: title, required: false, effect: .trajectory, applicability: .always,

@@ -4,10 +4,14 @@ public import Datasets
 
 extension RunConfig {
     public struct Model: Sendable, Equatable {
+        /// Directory of published weights of both sides; nil: each side is as its own section says.
+        public var initialization: String?
+        /// Whether both sides are one encoder with one set of parameters.
+        public var shared = Automatic<Bool>.automatic
         public var query = Encoder.vit(VisionTransformer())
         public var target = Encoder.text(TextTransformer())
         /// Width E of the embeddings that the loss compares.
-        public var embedding = 128
+        public var embedding = Automatic<Int>.automatic
         /// Parameters that are not trained.
         public var freeze = NamePatterns()
 
@@ -22,17 +26,19 @@ extension RunConfig {
         case vit(VisionTransformer)
         case text(TextTransformer)
         case features(FeatureHead)
+        case published(PublishedEncoder)
 
         public var kind: EncoderKind {
             switch self {
             case .vit: .vit
             case .text: .text
             case .features: .features
+            case .published(let published): published.kind.resolved(.text)
             }
         }
 
         public var inputKind: ColumnKind {
-            switch self {
+            switch kind {
             case .vit: .picture
             case .text: .text
             case .features: .features
@@ -45,6 +51,7 @@ extension RunConfig {
             case .vit(let vision): vision.blocks.dropout
             case .text(let text): text.blocks.dropout
             case .features(let head): head.dropout
+            case .published(let published): published.dropout
             }
         }
     }
@@ -126,6 +133,18 @@ extension RunConfig {
 
 extension RunConfig.Model: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value(
+            "init", &initialization,
+            "Directory of a published model that both sides begin with (Hugging Face, sentence-transformers, open_clip); null: none."
+        )
+        if initialization != nil {
+            query.becomePublished()
+            target.becomePublished()
+        }
+        keys.value(
+            "shared", &shared,
+            "Whether both sides are one text encoder with one set of parameters; auto: when init holds a text encoder only."
+        )
         keys.section(
             "query", &query,
             "The encoder of queries: kind vit (keys as here), text (keys as under model.target) or features (keys below)."
@@ -135,7 +154,10 @@ extension RunConfig.Model: ConfigSection {
             "The encoder of targets: kind text (keys as here), vit (keys as under model.query) or features (keys below)."
         )
         keys.value(
-            "embedding", &embedding, allowed: .within(1...65536), "Width of the embeddings that the loss compares.")
+            "embedding", &embedding, allowed: .automatic(.within(1...65536)),
+            "Width of the embeddings that the loss compares; auto: that of published encoders, 128 without. Published encoders of "
+                + "another width get a new linear projection.")
+        requireConsistency(&keys)
         keys.value(
             "freeze", &freeze,
             "Parameters that are not trained, by name: `target`, `*.blocks.0`, `*.bias`; `!` takes out again.")
@@ -146,12 +168,22 @@ extension RunConfig.Encoder: ConfigSection {
     init() { self = .vit(RunConfig.VisionTransformer()) }
 
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        var kind = kind
+        visitInitialization(&keys)
+        var choice = Automatic.value(kind)
+        if case .published(let published) = self { choice = published.kind }
         keys.value(
-            "kind", &kind,
-            "vit: a vision transformer over patches; text: a transformer over tokens; features: a projection of precomputed features."
+            "kind", &choice,
+            "vit: a vision transformer over patches; text: a transformer over tokens; features: a projection of precomputed features; "
+                + "auto: what init holds."
         )
-        switch kind {
+        if case .published(var published) = self {
+            published.kind = choice
+            published.visit(&keys)
+            self = .published(published)
+            return
+        }
+        keys.require(choice != .automatic, at: "kind", "auto is what a published model is, and no init names one")
+        switch choice.resolved(kind) {
         case .vit:
             var vision = if case .vit(let own) = self { own } else { RunConfig.VisionTransformer() }
             vision.visit(&keys)

@@ -6,7 +6,8 @@ extension ContrastiveLossOptions.Kind: ConfigChoice {}
 
 extension RunConfig {
     public struct Temperature: Sendable, Equatable {
-        public var initial = 0.07
+        public var initial = Automatic<Double>.automatic
+        static let standard = 0.07
         public var learned = true
         public var minimum = 0.01
         public var maximum = 1.0
@@ -14,7 +15,8 @@ extension RunConfig {
     }
 
     public struct Bias: Sendable, Equatable {
-        public var initial = -10.0
+        public var initial = Automatic<Double>.automatic
+        static let standard = -10.0
         public var learned = true
         public init() {}
     }
@@ -81,19 +83,24 @@ extension RunConfig.Betas {
 extension RunConfig.Temperature: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value(
-            "initial", &initial, allowed: .above(0), "τ at the first step: logits are similarities divided by it.")
+            "initial", &initial, allowed: .automatic(.above(0)),
+            "τ at the first step: logits are similarities divided by it; auto: that of model.init, else \(Self.standard)."
+        )
         keys.value("learned", &learned, "Whether τ is trained with the model.")
-        keys.value("minimum", &minimum, allowed: .above(0), "Least τ.")
+        keys.value("minimum", &minimum, allowed: .above(0), "Least τ; a published one may be less.")
         keys.value("maximum", &maximum, allowed: .above(0), "Greatest τ.")
+        let start = initial.resolved(Self.standard)
         keys.require(
-            minimum <= initial && initial <= maximum, at: "initial",
-            "initial \(initial) is outside minimum \(minimum) … maximum \(maximum)")
+            minimum <= start && start <= maximum, at: "initial",
+            "initial \(start) is outside minimum \(minimum) … maximum \(maximum)")
     }
 }
 
 extension RunConfig.Bias: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        keys.value("initial", &initial, "The bias added to the logits at the first step.")
+        keys.value(
+            "initial", &initial,
+            "The bias added to the logits at the first step; auto: that of model.init, else \(Self.standard.yaml).")
         keys.value("learned", &learned, "Whether the bias is trained with the model.")
     }
 }

@@ -79,7 +79,13 @@ public struct RunConfig: Sendable, Equatable {
     public static func parse(_ text: String, file: String, options: [String] = []) throws -> RunConfig {
         var tree = try ConfigTree.parse(text, file: file)
         for option in options { try tree.apply(option: option) }
-        return try ConfigReader.read(tree, knownPaths: allPaths)
+        var config: RunConfig = try ConfigReader.read(tree, knownPaths: allPaths)
+        let read = config
+        try config.model.resolveKinds()
+        guard config != read else { return config }
+        // The rules between sections again, now that it is known what the sides are.
+        let complete = try ConfigTree.parse(config.yaml, file: "\(file) with the kinds of its published models")
+        return try ConfigReader.read(complete, knownPaths: allPaths)
     }
 }
 
@@ -126,7 +132,7 @@ extension RunConfig: ConfigSection {
     private func requireConsistency<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         for side in Side.allCases {
             let encoder = encoder(side)
-            for (place, kind) in data.statedKinds(side) where kind != encoder.inputKind {
+            for (place, kind) in data.statedKinds(side) where encoder.isResolved && kind != encoder.inputKind {
                 keys.require(
                     false, at: "data",
                     "\(place).kind is \(kind.rawValue), but model.\(side.rawValue).kind \(encoder.kind.rawValue) encodes \(encoder.inputKind.rawValue)"

@@ -1,0 +1,269 @@
+// A trained model as a directory that other tools load. Not here: tensors and their names (Encoders/Published), writing the directory
+// (ExportedDirectory).
+
+import ArrayFiles
+import Buffers
+import Datasets
+import Encoders
+import Failures
+import Foundation
+
+/// Which tool the directory is for.
+public enum ExportFormat: String, CaseIterable, Sendable {
+    /// `transformers`: BertModel, XLMRobertaModel, MPNetModel, ViTModel, CLIPModel, SiglipModel.
+    case huggingFace = "huggingface"
+    case sentenceTransformers = "sentence-transformers"
+    case openCLIP = "open-clip"
+}
+
+extension TrainedModel {
+    /// Writes the model, or one of its sides, as a directory of another tool. Local.
+    ///
+    /// - Parameters:
+    ///   - side: the side to write; nil for both, which must then be one encoder, or a text and a picture encoder.
+    ///   - path: a directory that does not exist yet.
+    /// - Returns: remarks on what the directory does not say.
+    /// - Throws: `Failure(.configuration)` when the model has no exact form there; `Failure(.cannotCreate)` when something is at `path`.
+    public func export(_ format: ExportFormat, side: Side?, to path: String) throws -> [String] {
+        try ExportedDirectory.requireFree(path)
+        var export = ModelExport(self, format)
+        if let side = try soleSide(side) {
+            try export.addTower(side)
+        } else {
+            try export.addPair()
+        }
+        try ExportedDirectory.write(files: export.files, tensors: export.tensors, to: path)
+        return export.remarks
+    }
+
+    /// The side whose encoder alone is written; nil when both are.
+    private func soleSide(_ side: Side?) throws -> Side? {
+        if let side { return side }
+        if embedder.model.isShared { return .query }
+        let kinds = Set(Side.allCases.map { configuration.encoder($0).kind })
+        guard kinds == [.text, .vit] else {
+            throw Failure(
+                .usage,
+                "this model has two encoders that are no pair of text and pictures; say which with --side query or target"
+            )
+        }
+        return nil
+    }
+}
+
+/// What is put together for a directory.
+private struct ModelExport {
+    private(set) var files: [String: Data] = [:]
+    private(set) var tensors: [String: [SafetensorsTensor]] = [:]
+    private(set) var remarks: [String] = []
+    private let trained: TrainedModel
+    private let format: ExportFormat
+
+    init(_ trained: TrainedModel, _ format: ExportFormat) {
+        self.trained = trained
+        self.format = format
+    }
+
+    private var model: DualEncoder { trained.embedder.model }
+    private var origins: ModelOrigins { trained.assets.origins }
+
+    private func name(_ side: Side) -> String { model.isShared ? "shared" : side.rawValue }
+
+    private var logits: (logScale: Float, bias: Float) {
+        (-model.parameters[model.logTemperature].values[0], model.parameters[model.bias].values[0])
+    }
+
+    private mutating func add(
+        _ published: PublishedModel, names: (text: String?, vision: String?), origin: ModelOrigin?
+    ) throws {
+        let written = published.tensors(
+            of: model.parameters, names: names, logits: logits, record: origin?.record,
+            unused: try origin?.unusedTensors() ?? [])
+        files = published.files.contents
+        tensors = written.files
+        guard written.isWidened, let config = files["config.json"] else { return }
+        // Trained values are float32; a reader would round them to the type that is named here.
+        let text = String(decoding: config, as: UTF8.self).replacing(
+            /("(?:torch_)?dtype"\s*:\s*)"(?:float16|bfloat16)"/, with: { "\($0.output.1)\"float32\"" })
+        files["config.json"] = Data(text.utf8)
+        remarks.append("the published weights had 16 bits; trained ones are written as float32")
+    }
+
+    // MARK: - One encoder
+
+    mutating func addTower(_ side: Side) throws {
+        guard let origin = origins.origin(side), let tower = origins.tower(side, trained.configuration),
+            origin.model.text == nil || origin.model.vision == nil
+        else {
+            throw Failure(
+                .configuration,
+                "the \(side.rawValue) encoder by itself has no form in other tools: it is not from a published text or picture encoder"
+            )
+        }
+        guard format != .openCLIP else {
+            throw Failure(.usage, "open-clip describes a pair of text and pictures; export this encoder as huggingface")
+        }
+        let isText = origin.model.text != nil
+        try add(origin.model, names: (isText ? name(side) : nil, isText ? nil : name(side)), origin: origin)
+        let projected = model.columns != tower.outputColumns
+        guard format == .sentenceTransformers else {
+            guard !projected else {
+                throw Failure(
+                    .configuration,
+                    "a \(origin.model.family.rawValue) model of transformers has no place for the projection to \(model.columns) columns; "
+                        + "export it as sentence-transformers, or train with model.embedding \(tower.outputColumns)")
+            }
+            return
+        }
+        guard case .text(let text) = tower.plan else {
+            throw Failure(.usage, "sentence-transformers describes text encoders; export this one as huggingface")
+        }
+        try addSentenceModules(
+            text, projected: projected ? tower.outputColumns : nil, parameter: "\(name(side)).embedding.weight")
+    }
+
+    /// Makes the directory one of sentence-transformers: its modules, and the projection behind them if training added one.
+    private mutating func addSentenceModules(
+        _ text: TextTransformer.Configuration, projected inputs: Int?, parameter: String
+    ) throws {
+        var modules: [[String: Any]] = []
+        func add(_ type: String, _ path: String) {
+            modules.append([
+                "idx": modules.count, "name": "\(modules.count)", "path": path,
+                "type": "sentence_transformers.models.\(type)",
+            ])
+        }
+        let isNew = files["modules.json"] == nil
+        if isNew {
+            add("Transformer", "")
+            add("Pooling", "1_Pooling")
+            files["1_Pooling/config.json"] = try json([
+                "word_embedding_dimension": text.transformer.width, "pooling_mode_cls_token": false,
+                "pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": false,
+                "pooling_mode_mean_sqrt_len_tokens": false,
+            ])
+            files["config_sentence_transformers.json"] = try json([
+                "prompts": [String: String](), "default_prompt_name": NSNull(), "similarity_fn_name": "cosine",
+            ])
+        } else {
+            modules = try JSONSerialization.jsonObject(with: files["modules.json"] ?? Data()) as? [[String: Any]] ?? []
+        }
+        if let inputs {
+            let path = "\(modules.count)_Dense"
+            add("Dense", path)
+            files["\(path)/config.json"] = try json([
+                "in_features": inputs, "out_features": model.columns, "bias": false,
+                "activation_function": "torch.nn.modules.linear.Identity",
+            ])
+            let values = try part(parameter)
+            tensors["\(path)/model.safetensors"] = [("linear.weight", [model.columns, inputs], .floats(values))]
+        }
+        if isNew || inputs != nil, trained.configuration.noise.normalizesEmbeddings {
+            add("Normalize", "\(modules.count)_Normalize")
+        }
+        if isNew || inputs != nil { files["modules.json"] = try json(modules) }
+        try setLongest(text.context)
+    }
+
+    private func part(_ parameter: String) throws -> Floats {
+        guard let index = model.parameters.layout.index(of: parameter) else {
+            throw Failure(.internal, "the model has no parameter \(parameter)")
+        }
+        return model.parameters.values[model.parameters.layout.entries[index].range]
+    }
+
+    /// Texts are cut where training cut them.
+    private mutating func setLongest(_ context: Int) throws {
+        let name = "sentence_bert_config.json"
+        var keys: [String: Any] = ["do_lower_case": false]
+        if let data = files[name] {
+            keys = try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? keys
+            if keys["max_seq_length"] as? Int == context { return }
+        }
+        keys["max_seq_length"] = context
+        files[name] = try json(keys)
+    }
+
+    private func json(_ value: Any) throws -> Data {
+        try JSONSerialization.data(
+            withJSONObject: value, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+    }
+
+    // MARK: - A text and a picture encoder
+
+    mutating func addPair() throws {
+        guard format != .sentenceTransformers else {
+            throw Failure(
+                .usage,
+                "sentence-transformers describes text encoders; export a text and a picture encoder as huggingface or open-clip"
+            )
+        }
+        let sides = Side.allCases.sorted { a, _ in trained.configuration.encoder(a).kind == .text }
+        let names = (text: name(sides[0]), vision: name(sides[1]))
+        if let origin = origins.whole,
+            sides.allSatisfy({ origins.tower($0, trained.configuration)?.outputColumns == model.columns })
+        {
+            let isOpenCLIP = origin.model.family == .openCLIP
+            guard (format == .openCLIP) != isOpenCLIP else {
+                return try add(origin.model, names: names, origin: origin)
+            }
+        }
+        guard let text = model.encoder(sides[0]) as? TextTransformer,
+            let vision = model.encoder(sides[1]) as? VisionTransformer
+        else { throw Failure(.internal, "a pair of \(names) that is no text and no pictures") }
+        var configuration = text.configuration
+        var beside = origins.origin(sides[0])?.model.files.contents.filter { Self.isTokenizer($0.key) } ?? [:]
+        if origins.origin(sides[0]) == nil {
+            beside = try tokenizerFiles(sides[0], context: configuration.context)
+            configuration.end = .first(Self.endOfText)
+        }
+        let channels = preprocessing(sides[1])
+        if format == .huggingFace {
+            beside["preprocessor_config.json"] = try json(Self.imageProcessor(vision.configuration.imageSize, channels))
+        }
+        let form = try PublishedModel.form(
+            format == .openCLIP ? .openCLIP : .clip, text: configuration, vision: vision.configuration, files: beside,
+            preprocessing: channels, bias: format == .openCLIP && trained.configuration.loss.kind == .sigmoid)
+        try add(form, names: names, origin: nil)
+    }
+
+    /// Of the tokenizers that are learnt here.
+    private static let endOfText: Int32 = 1
+
+    private static func isTokenizer(_ path: String) -> Bool {
+        ["tokenizer", "vocab", "merges", "special_tokens", "added_tokens"].contains { path.hasPrefix($0) }
+    }
+
+    private func tokenizerFiles(_ side: Side, context: Int) throws -> [String: Data] {
+        guard let tokenizer = trained.assets.tokenizers[side] else {
+            throw Failure(.internal, "the \(side.rawValue) side has no tokenizer")
+        }
+        return [
+            "tokenizer.json": tokenizer.file(contextLength: context),
+            "tokenizer_config.json": try json([
+                "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|startoftext|>",
+                "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>", "model_max_length": context,
+            ]),
+        ]
+    }
+
+    /// Mean and deviation of each channel, of 0 … 1.
+    private func preprocessing(_ side: Side) -> (mean: [Double], deviation: [Double]) {
+        let preparation = side == .query ? trained.preparation.query : trained.preparation.target
+        guard case .pictures(let pictures) = preparation,
+            case .channels(let mean, let deviation) = pictures.normalization
+        else { return ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]) }
+        func numbers(_ vector: SIMD3<Float>) -> [Double] { (0..<3).map { Double("\(vector[$0])") ?? 0 } }
+        return (numbers(mean), numbers(deviation))
+    }
+
+    private static func imageProcessor(_ size: Int, _ channels: (mean: [Double], deviation: [Double])) -> [String: Any]
+    {
+        [
+            "image_processor_type": "CLIPImageProcessor", "do_resize": true, "size": ["shortest_edge": size],
+            "resample": 3, "do_center_crop": true, "crop_size": ["height": size, "width": size], "do_rescale": true,
+            "rescale_factor": 1 / 255.0, "do_normalize": true, "image_mean": channels.mean,
+            "image_std": channels.deviation, "do_convert_rgb": true,
+        ]
+    }
+}

@@ -1,0 +1,245 @@
+// Training that begins with published weights: one encoder for both sides, mixed pairs, checkpoints that need no directory, and the way
+// out again. Not here: what published models compute (EncodersTests).
+
+import ArrayFiles
+import Buffers
+import Collectives
+import Encoders
+import Failures
+import Foundation
+import Testing
+
+@testable import Training
+
+/// A copy of one of the encoders' golden directories, with a tokenizer where it has none.
+final class PublishedCopy {
+    let path: String
+
+    init(_ name: String) throws {
+        path = FileManager.default.temporaryDirectory.appending(path: "fanoise-model-\(UUID())").path
+        let golden = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "EncodersTests/Golden/published/\(name)").path
+        try FileManager.default.copyItem(atPath: golden, toPath: path)
+        try FileManager.default.removeItem(atPath: "\(path)/expected.safetensors")
+        guard !FileManager.default.fileExists(atPath: "\(path)/tokenizer.json") else { return }
+        let size =
+            try PublishedModel(directory: path).vision.flatMap {
+                if case .vision(let plan) = $0.plan { plan.imageSize } else { nil }
+            } ?? 0
+        let processor = """
+            {"image_processor_type": "SiglipImageProcessor", "size": {"height": \(size), "width": \(size)},
+             "image_mean": [0.5, 0.4, 0.3], "image_std": [0.25, 0.5, 0.75]}
+            """
+        try Data(processor.utf8).write(to: URL(fileURLWithPath: "\(path)/preprocessor_config.json"))
+        let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "disc", "square", "in", "red", "green", "blue", "paint"]
+        let vocabulary = words.enumerated().map { "\"\($1)\": \($0)" }.joined(separator: ", ")
+        let tokenizer = """
+            {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+             "pre_tokenizer": {"type": "BertPreTokenizer"},
+             "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}, "decoder": null,
+             "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                       "max_input_chars_per_word": 100, "vocab": {\(vocabulary)}}}
+            """
+        try Data(tokenizer.utf8).write(to: URL(fileURLWithPath: "\(path)/tokenizer.json"))
+    }
+
+    func remove() throws { try FileManager.default.removeItem(atPath: path) }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// Every file of a directory and of those below it.
+private func contents(_ directory: String) throws -> [String: Data] {
+    var files: [String: Data] = [:]
+    for name in try FileManager.default.subpathsOfDirectory(atPath: directory) {
+        files[name] = FileManager.default.contents(atPath: "\(directory)/\(name)")
+    }
+    return files
+}
+
+private func openCheckpoint(_ configuration: RunConfig) throws -> TrainedModel {
+    try TrainedModel(.run(configuration.folder), communicator: SoloWorld())
+}
+
+@Suite(.serialized) struct PublishedTrainingTests {
+    private static let texts = ["data.query={column: text}", "data.target={column: text}"]
+
+    private func siamese(_ copy: PublishedCopy, _ options: [String] = []) throws -> RunConfig {
+        try TinyRun.shared.get().configuration(["model={init: \(copy.path)}"] + Self.texts + options)
+    }
+
+    @Test func oneEncoderServesBothSides() throws {
+        let copy = try PublishedCopy("sentence")
+        let configuration = try siamese(copy)
+        #expect(configuration.isShared && configuration.model.query.kind == .text)
+        #expect(try RunConfig.parse(configuration.yaml, file: "again") == configuration)
+        let stepper = try Stepper(configuration, steps: 3, communicator: SoloWorld())
+        #expect(stepper.model.isShared && stepper.model.columns == 7)
+        #expect(
+            stepper.model.parameters.layout.entries.allSatisfy {
+                $0.name.hasPrefix("shared.") || $0.name.hasPrefix("loss.")
+            })
+    }
+
+    /// The published curve, whatever the number of ranks and the chunk.
+    @Test(arguments: ["null", "2"]) func theCurveIsOne(_ chunk: String) throws {
+        let copy = try PublishedCopy("sentence")
+        let curves = try (1...4).map { ranks in
+            let configuration = try siamese(copy, ["batch.cache_chunk=\(chunk)", "steps=12"])
+            try train(configuration, ranks: ranks)
+            return try curve(configuration)
+        }
+        #expect(abs(curves[0][11] - curves[0][0]) > 1e-3)
+        for (ranks, other) in zip(2..., curves.dropFirst()) {
+            #expect(zip(curves[0], other).allSatisfy { abs($0 - $1) <= 1e-4 * max(1, abs($0)) }, "\(ranks) ranks")
+        }
+    }
+
+    /// 10 = 5 + save + load + 5, bit for bit, and the directory is gone when the run goes on.
+    @Test(arguments: [1, 2]) func resumingNeedsNoDirectory(ranks: Int) throws {
+        let (copy, other) = (try PublishedCopy("sentence"), try PublishedCopy("sentence"))
+        let options = ["steps=10", "checkpoint.every=5"]
+        let whole = try train(siamese(other, options), ranks: ranks)
+        let configuration = try siamese(copy, options)
+        try train(configuration, ranks: ranks, stopAfter: 5)
+        try copy.remove()
+        let resumed = try train(configuration, ranks: ranks)
+        #expect(resumed.summary.step == 10 && resumed.parameters == whole.parameters)
+        let model = try openCheckpoint(configuration)
+        #expect(model.columns == 7)
+    }
+
+    /// Updates that change no bit: what goes in comes out, from a checkpoint alone.
+    @Test(arguments: ["sentence", "clip-gelu", "siglip"]) func theDirectoryComesBack(_ name: String) throws {
+        let copy = try PublishedCopy(name)
+        let original = try contents(copy.path)
+        let isPair = name != "sentence"
+        let configuration = try TinyRun.shared.get().configuration(
+            ["model={init: \(copy.path)}", "steps=1", "optimizer.learning_rate=1e-30"] + (isPair ? [] : Self.texts))
+        try train(configuration)
+        try copy.remove()
+        let target = copy.path + "-exported"
+        defer { try? FileManager.default.removeItem(atPath: target) }
+        let model = try openCheckpoint(configuration)
+        #expect(try model.export(isPair ? .huggingFace : .sentenceTransformers, side: nil, to: target).isEmpty)
+        let exported = try contents(target)
+        #expect(Set(exported.keys).isSuperset(of: original.keys.filter { $0.contains(".") }))
+        for (path, data) in exported {
+            guard path.hasSuffix(".safetensors") else {
+                #expect(data == original[path], "\(path)")
+                continue
+            }
+            let again = try PublishedModel(directory: target)
+            _ = try PublishedWeights(directory: target, of: again)
+        }
+        let refused = #expect(throws: Failure.self) {
+            try model.export(.huggingFace, side: nil, to: target)
+        }
+        #expect(refused?.kind == .cannotCreate)
+    }
+
+    /// A published text tower, frozen, with a picture tower from scratch, at a width of its own.
+    @Test func aLockedTowerStaysAsItIs() throws {
+        let copy = try PublishedCopy("sentence")
+        let configuration = try TinyRun.shared.get().configuration([
+            "model.target={init: \(copy.path)}", "model.embedding=12", "model.freeze=[target, '!target.embedding']",
+            "steps=4", "loss.temperature.initial=0.5",
+        ])
+        #expect(!configuration.isShared && configuration.model.target.kind == .text)
+        let before = try Stepper(configuration, steps: 1, communicator: SoloWorld()).model
+        let trained = try train(configuration).parameters
+        let layout = before.parameters.layout
+        #expect(layout.index(of: "target.embedding.weight") != nil)
+        for entry in layout.entries where entry.name.hasPrefix("target.") || entry.name.hasPrefix("query.") {
+            let isTrained = entry.name.hasPrefix("query.") || entry.name == "target.embedding.weight"
+            let changed = Array(trained[entry.range]) != before.parameters.values[entry.range].array
+            #expect(changed == isTrained, "\(entry.name)")
+        }
+    }
+
+    @Test func aProjectionIsADenseModule() throws {
+        let copy = try PublishedCopy("sentence")
+        let configuration = try siamese(copy, ["model.embedding=5", "steps=1"])
+        try train(configuration)
+        let target = copy.path + "-exported"
+        defer { try? FileManager.default.removeItem(atPath: target) }
+        let model = try openCheckpoint(configuration)
+        let refused = #expect(throws: Failure.self) { try model.export(.huggingFace, side: nil, to: target) }
+        #expect(refused?.message.contains("projection to 5 columns") == true)
+        _ = try model.export(.sentenceTransformers, side: nil, to: target)
+        let again = try PublishedModel(directory: target)
+        #expect(again.text?.outputColumns == 5)
+        _ = try PublishedWeights(directory: target, of: again)
+    }
+
+    /// The quick start's kind of model is a CLIP of open_clip, and of transformers where pictures have a norm in front.
+    @Test func aPairFromScratchIsACLIP() throws {
+        for (norm, formats) in [("false", [ExportFormat.openCLIP]), ("true", [.openCLIP, .huggingFace])] {
+            let configuration = try TinyRun.shared.get().configuration(
+                ["steps=1", "model.query.input_norm=\(norm)", "model.target.causal=true"])
+            try train(configuration)
+            let model = try openCheckpoint(configuration)
+            for format in [ExportFormat.openCLIP, .huggingFace] {
+                let target = "\(configuration.folder)-\(format.rawValue)"
+                guard formats.contains(format) else {
+                    let refused = #expect(throws: Failure.self) { try model.export(format, side: nil, to: target) }
+                    #expect(refused?.message.contains("inputNorm is false, where the form has true") == true)
+                    continue
+                }
+                _ = try model.export(format, side: nil, to: target)
+                let again = try PublishedModel(directory: target)
+                _ = try PublishedWeights(directory: target, of: again)
+            }
+        }
+    }
+
+    @Test func publishedTemperaturesAreTaken() throws {
+        let copy = try PublishedCopy("siglip")
+        let model = { (options: [String]) in
+            let configuration = try TinyRun.shared.get().configuration(["model={init: \(copy.path)}"] + options)
+            let assets = try ModelAssets(trainedOn: configuration.trainingSource(), configuration)
+            let model = try DualEncoder(configuration, assets)
+            try assets.origins.fill(model, configuration)
+            return model
+        }
+        let published = try model([])
+        #expect(abs(published.temperature - Float(exp(-1.5))) < 1e-6)
+        #expect(published.parameters[published.bias].values[0] == -2)
+        let own = try model(["loss.temperature.initial=0.3", "loss.kind=sigmoid", "loss.bias.initial=-7"])
+        #expect(abs(own.temperature - 0.3) < 1e-6)
+        #expect(own.parameters[own.bias].values[0] == -7)
+    }
+
+    @Test(arguments: [
+        (["model.target={init: DIR, width: 16}"], "unknown key 'model.target.width'"),
+        (
+            ["model.target={init: DIR, kind: vit}", "data.target.kind=picture", "data.target.column=image"],
+            "without such an encoder"
+        ),
+        (["model.target={init: DIR, context: 12}"], "at most 11 tokens"),
+        (["model={init: DIR}", "data.query.kind=picture"], "data.query.kind is picture"),
+        (
+            ["model={init: DIR, query: {init: DIR}}", "data.query={column: text, kind: text}"],
+            "set one of them to null"
+        ),
+        (["model.query.kind=auto"], "no init names one"),
+        (["model.shared=true"], "equal keys"),
+    ])
+    func whatContradictsIsRefused(options: [String], words: String) throws {
+        let copy = try PublishedCopy("sentence")
+        let failure = #expect(throws: Failure.self) {
+            let configuration = try TinyRun.shared.get().configuration(
+                options.map { $0.replacingOccurrences(of: "DIR", with: copy.path) })
+            try train(configuration)
+        }
+        #expect(
+            failure?.kind == .configuration && failure?.message.contains(words) == true, "\(failure?.message ?? "")")
+    }
+
+    @Test func aMissingDirectoryIsNamed() throws {
+        let failure = #expect(throws: Failure.self) {
+            try TinyRun.shared.get().configuration(["model={init: /nowhere/model}"] + Self.texts)
+        }
+        #expect(failure?.kind == .inputMissing && failure?.message.contains("/nowhere/model") == true)
+    }
+}
