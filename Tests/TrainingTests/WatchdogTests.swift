@@ -47,7 +47,7 @@ import Testing
     @Test(arguments: [(Phase.data, true), (.checkpoint, false)]) func aStopShortensPatience(
         _ phase: Phase, _ ends: Bool
     ) async {
-        await #expect(processExitsWith: .success) { [phase = phase.rawValue, ends] in
+        await #expect(processExitsWith: .success) { [phase = phase.rawValue as String, ends = ends as Bool] in
             let phase = try #require(Phase(rawValue: phase))
             let said = Self.watch(phase, deadline: .seconds(60), isAsked: true, for: .seconds(7)) { _ in usleep(50_000)
             }
