@@ -5,8 +5,9 @@ import Synchronization
 
 /// A compiled regular expression of Oniguruma's Ruby syntax over UTF-8, or a text taken literally.
 ///
-/// Debian's library knows an older Unicode than the one inside `tokenizers`, so the general categories that a pattern names (`\p{L}`) are
-/// those of `UnicodeTables`. `\w`, `[[:alpha:]]` and scripts stay the library's: they differ for scalars assigned after Unicode 14.
+/// Debian's library knows an older Unicode than the one inside `tokenizers`, so the general categories that a pattern names (`\p{L}`),
+/// `\w` and `\d` are those of `UnicodeTables`. `\b`, `[[:alpha:]]` and scripts stay the library's: they differ for scalars assigned
+/// after Unicode 14.
 final class Pattern: @unchecked Sendable {
     // The compiled form does not change after init; each search brings its own state.
     private let regex: OnigRegex
@@ -72,6 +73,7 @@ final class Pattern: @unchecked Sendable {
     private static func compile(_ source: String) throws(Malformed) -> OnigRegex {
         var error = OnigErrorInfo()
         let (regex, code) = compiler.withLock { names -> (SendableRegex, Int32) in
+            let source = Self.named(source)
             names.define(in: source)
             var regex: OnigRegex?
             let bytes = Array(source.utf8) + [0]
@@ -91,6 +93,35 @@ final class Pattern: @unchecked Sendable {
         return pointer
     }
 
+    /// Our names for what `\w` means outside of brackets and inside, where the library does not count superscripts and fractions.
+    private static let word = "fanoiseword"
+    private static let wordInBrackets = "fanoisewordinbrackets"
+
+    /// The pattern with `\w` and `\d` written as categories.
+    private static func named(_ source: String) -> String {
+        var result = String.UnicodeScalarView()
+        var isEscaped = false
+        var brackets = 0
+        for scalar in source.unicodeScalars {
+            let word = brackets > 0 ? wordInBrackets : word
+            switch scalar {
+            case "[" where !isEscaped:
+                brackets += 1
+                result.append(scalar)
+            case "]" where !isEscaped:
+                brackets = max(0, brackets - 1)
+                result.append(scalar)
+            case "w" where isEscaped: result.append(contentsOf: "p{\(word)}".unicodeScalars)
+            case "W" where isEscaped: result.append(contentsOf: "P{\(word)}".unicodeScalars)
+            case "d" where isEscaped: result.append(contentsOf: "p{Nd}".unicodeScalars)
+            case "D" where isEscaped: result.append(contentsOf: "P{Nd}".unicodeScalars)
+            default: result.append(scalar)
+            }
+            isEscaped = scalar == "\\" && !isEscaped
+        }
+        return String(result)
+    }
+
     private struct SendableRegex: @unchecked Sendable { let pointer: OnigRegex? }
 
     /// The categories that the library was told about.
@@ -104,7 +135,12 @@ final class Pattern: @unchecked Sendable {
             for part in source.components(after: ["\\p{", "\\P{"]) {
                 let name = String(part.drop { $0 == "^" }.prefix { $0 != "}" })
                 guard !defined.contains(name), defined.count < Self.limit else { continue }
-                let ranges = Categories.ranges(name)
+                let ranges =
+                    switch name {
+                    case Pattern.word: Categories.word { _ in true }
+                    case Pattern.wordInBrackets: Categories.word { ![0xB2, 0xB3, 0xB9, 0xBC, 0xBD, 0xBE].contains($0) }
+                    default: Categories.ranges(name)
+                    }
                 guard !ranges.isEmpty else { continue }
                 // Kept for as long as the process lives, as the library does.
                 let memory = UnsafeMutablePointer<OnigCodePoint>.allocate(capacity: 1 + 2 * ranges.count)

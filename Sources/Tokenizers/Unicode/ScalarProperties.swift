@@ -89,8 +89,24 @@ struct ScalarFlags: OptionSet, Sendable {
     }
 }
 
-/// General categories.
+/// General categories, and what regular expressions take for a part of a word.
 enum Categories {
+    /// The code points of `\w` that are kept, in ascending ranges.
+    static func word(_ isKept: (Int) -> Bool) -> [ClosedRange<Int>] {
+        var ranges: [ClosedRange<Int>] = []
+        ScalarFlags.forEachRun(UnicodeTables.word) { range, value in
+            guard value != 0 else { return }
+            for scalar in range where isKept(scalar) {
+                if let last = ranges.last, last.upperBound + 1 == scalar {
+                    ranges[ranges.count - 1] = last.lowerBound...scalar
+                } else {
+                    ranges.append(scalar...scalar)
+                }
+            }
+        }
+        return ranges
+    }
+
     /// The code points of a category (`Lu`) or of a group of them (`L`), in ascending ranges; empty for an unknown name.
     static func ranges(_ name: String) -> [ClosedRange<Int>] {
         let wanted = UnicodeTables.names.map { $0 == name || (name.count == 1 && $0.hasPrefix(name)) }

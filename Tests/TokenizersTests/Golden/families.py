@@ -226,6 +226,7 @@ FAMILIES = {
     "words-scripts": lambda: words(P.Sequence([P.UnicodeScripts(), P.Digits()]), N.NFKD()),
     "words-split": lambda: words(P.Sequence([P.Split(Regex(r"[\p{P}\p{S}]+"), "contiguous"), P.Split(" ", "merged_with_next"),
                                              P.Split(Regex(r"\p{Lu}"), "merged_with_previous"), P.FixedLength(4)]), N.Sequence([N.Nmt(), N.Strip(left=True, right=False)])),
+    "words-pattern": lambda: words(P.Sequence([P.Split(Regex(r"[^\w\s]|\\w"), "isolated"), P.Split(Regex(r"\d+|\W+"), "isolated", invert=True)])),
     "words-first": lambda: words(P.Sequence([P.WhitespaceSplit(), P.Metaspace(prepend_scheme="first")]), N.Sequence([N.Strip(), N.Lowercase()])),
     "bytes-normalized": lambda: bpe(N.ByteLevel(), P.Split(Regex("Ġ?[^Ġ]+"), "isolated"), None, ["<s>"]),
 }
