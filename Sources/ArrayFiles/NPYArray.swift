@@ -119,7 +119,7 @@ public struct NPYArray: Sendable {
         let allRows = header.shape.first ?? 1
         let columns = header.count / allRows
         let inOrder = !header.isFortranOrder || header.shape.count < 2
-        let chunk = 1 << 17
+        let chunk = min(1 << 17, header.count)
         let scratch = Memory(byteCount: chunk * size)
         func run(at element: Int, _ count: Int, first: Int, stride: Int) throws {
             for start in Swift.stride(from: 0, to: count, by: chunk) {

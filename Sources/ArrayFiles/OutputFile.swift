@@ -34,11 +34,12 @@ package final class OutputFile {
         self.destination = destination ?? path
         temporary = self.destination + ".\(getpid())-\(UInt32.random(in: 0 ... .max)).partial"
         descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        let code = errno
         self.observe = observe
         guard descriptor >= 0 else {
-            throw Failure(
-                .cannotCreate,
-                "\(path): cannot be created: \(systemMessage()); check that its directory exists and is writable")
+            let isPlace = [ENOENT, ENOTDIR, EACCES, EPERM].contains(code)
+            let advice = isPlace ? "check that its directory exists and is writable" : systemAdvice(code)
+            throw Failure(.cannotCreate, "\(path): cannot be created: \(systemMessage(code)); \(advice)")
         }
     }
 

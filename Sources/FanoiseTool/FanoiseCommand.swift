@@ -4,6 +4,7 @@ import ArgumentParser
 import Collectives
 import Failures
 import Foundation
+import Training
 
 /// `fanoise`: trains contrastive encoders on CPU clusters, and offers the parts of that job on anyone's arrays.
 struct FanoiseCommand: ParsableCommand {
@@ -18,7 +19,7 @@ struct FanoiseCommand: ParsableCommand {
             Exit codes: 0 done, 64 usage, 65 data, 66 input missing, 70 internal, 73/74 cannot write, 75 stopped early and resumable, \
             78 configuration.
             """,
-        version: "0.1.0",
+        version: Program.version,
         subcommands: [
             TrainCommand.self, EvaluateCommand.self, EmbedCommand.self, SearchCommand.self, MineCommand.self,
             NoiseCommand.self,

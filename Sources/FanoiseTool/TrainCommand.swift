@@ -29,7 +29,7 @@ struct TrainCommand: ParsableCommand {
     var resume = "auto"
     @Option(
         name: .customLong("allow-change"), parsing: .singleValue,
-        help: "Resume although this key, which shapes the training, has changed. Repeatable.")
+        help: "Resume although this key, or keys of this section, which shape the training, have changed. Repeatable.")
     var allowedChanges: [String] = []
     @OptionGroup var world: WorldOptions
     @Flag(help: "Print one JSON object on standard output at the end.") var json = false

@@ -102,8 +102,8 @@ struct ResumePoint {
     ) throws {
         let old = try RunConfig.parse(checkpoint.config, file: "\(checkpoint.path)/config.yaml")
         let changes = configuration.differences(from: old)
-        let refused = changes.filter { $0.effect == .trajectory && !allowed.contains($0.key) }
-        for change in changes where change.effect == .trajectory && allowed.contains(change.key) {
+        let refused = changes.filter { $0.effect == .trajectory && !allowed.allowsChange(of: $0.key) }
+        for change in changes where change.effect == .trajectory && allowed.allowsChange(of: change.key) {
             warn("resuming with \(words(change))")
         }
         guard !refused.isEmpty else { return }
@@ -294,4 +294,9 @@ final class RunCheckpoints {
 extension RunConfig.Best {
     /// The deciding measure's name in metrics.jsonl; nil when no evaluation decides.
     var measure: String? { self.set.map { "\($0).\(metric)" } }
+}
+
+extension Set<String> {
+    /// Whether a key, or a section that it lies in, is among these.
+    func allowsChange(of key: String) -> Bool { contains { key == $0 || key.hasPrefix($0 + ".") } }
 }

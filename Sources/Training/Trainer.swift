@@ -67,6 +67,8 @@ public final class Trainer {
         folder = RunFolder(configuration.folder)
         heartbeat = Heartbeat(ranks: communicator.size)
         watchdog = Watchdog(heartbeat, communicator: communicator)
+        var warnings: [String] = []
+        if let layout = try agreeOnWorld(communicator: communicator) { warnings.append(layout) }
         try communicator.requireAgreement(
             on: configuration.yaml, what: "configuration",
             remedy: "give every rank the same file and the same --set options")
@@ -80,7 +82,6 @@ public final class Trainer {
         case .steps(let count): steps = count
         case .epochs(let count): steps = count * sampler.stepsPerEpoch
         }
-        var warnings: [String] = []
         let point = try ResumePoint(
             resume, configuration: configuration, allowedChanges: allowedChanges, warn: { warnings.append($0) },
             communicator: communicator)
@@ -107,7 +108,7 @@ public final class Trainer {
             noise: step.noise,
             extraFiles: assets.files(configuration), communicator: communicator)
         let state = try point.checkpoint.map {
-            try checkpoints.restore($0, allowsOtherData: allowedChanges.contains("data.train"))
+            try checkpoints.restore($0, allowsOtherData: allowedChanges.allowsChange(of: "data.train"))
         }
         let done = state?.step ?? 0
         let preparation = configuration.preparation(assets, augments: false)

@@ -54,6 +54,16 @@ func readsAnnotations(index: Int) throws {
     #expect(failure.kind == .data && failure.message.contains("xx.xml, line 2"))
 }
 
+/// Element names of other bytes once ended the process inside the system's parser.
+@Test(arguments: [[0x3C, 0xFF, 0xFF], [0x3C, 0x61, 0xC3, 0x28, 0x3E]] as [[UInt8]])
+func annotationsThatAreNotUTF8AreRefused(bytes: [UInt8]) throws {
+    var annotations = CLDRAnnotations()
+    let failure = try #require(throws: Failure.self) {
+        try annotations.add(Data(bytes), name: "xx.xml", wanted: wanted)
+    }
+    #expect(failure.kind == .data && failure.message.contains("xx.xml: expected UTF-8"))
+}
+
 @Test func missingLanguagesNameThePackage() throws {
     for attempt in [
         { _ = try CLDRAnnotations.languages(directory: "/no/cldr") },

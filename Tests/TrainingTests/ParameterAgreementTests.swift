@@ -130,4 +130,30 @@ private final class FaultyWorld: Communicator {
         let configuration = try TinyRun.shared.get().configuration(["steps=4", "agreement.every=\(every)"])
         #expect(try train(configuration, ranks: 3).summary.step == 4)
     }
+
+    @Test(arguments: [1, 2, 3]) func versionsAreCompared(ranks: Int) throws {
+        let failures = try inWorld(of: ranks) { world in
+            do {
+                _ = try agreeOnWorld(
+                    version: world.rank == ranks - 1 ? "9.9" : Program.version, threads: 1, communicator: world)
+                return nil as Failure?
+            } catch let failure as Failure { return failure }
+        }
+        for failure in failures where ranks > 1 {
+            #expect(try #require(failure).kind == .configuration)
+            #expect(failure?.message.contains("rank \(ranks - 1) has another version of the program") == true)
+        }
+        #expect(ranks > 1 || failures[0] == nil)
+    }
+
+    @Test(arguments: [([1, 1, 1], nil), ([1, 2, 1], "threads 1, 2, 1")] as [([Int], String?)])
+    func unevenLayoutsAreToldOf(threads: [Int], expected: String?) throws {
+        let sentences = try ThreadWorld.run(ranks: 3) { world in
+            try agreeOnWorld(threads: threads[world.rank], communicator: world)
+        }
+        for sentence in sentences {
+            #expect((sentence == nil) == (expected == nil))
+            if let expected { #expect(sentence?.contains(expected) == true) }
+        }
+    }
 }

@@ -101,6 +101,26 @@ import Testing
         #expect(try curve(changed, "step") == [1, 2, 3, 4])
     }
 
+    /// A section stands for all of its keys, those of lists and of other kinds among them.
+    @Test func aSectionMayBeAllowed() throws {
+        let tiny = try TinyRun.shared.get()
+        let name = "section-\(UUID())"
+        try train(tiny.configuration(["steps=2"], name: name))
+        let changed = try tiny.configuration(
+            [
+                "steps=4", "optimizer.betas=[0.8, 0.9]", "optimizer.schedule={kind: linear, warmup: 1}",
+                "data.augment={shift: 2, flip: true}", "model.freeze=[target.tokens]",
+            ], name: name)
+        let refused = #expect(throws: Failure.self) { try train(changed, allowedChanges: ["optimizer"]) }
+        let message = refused?.message ?? ""
+        for part in ["steps ", "data.augment.shift 1 → 2", "data.augment.flip false → true", "model.freeze [] → "] {
+            #expect(message.contains(part), "\(message)")
+        }
+        #expect(!message.contains("optimizer.betas"))
+        let resumed = try train(changed, allowedChanges: ["optimizer", "data", "model.freeze", "steps"])
+        #expect(resumed.summary.step == 4)
+    }
+
     @Test func keysThatShapeNothingMayChange() throws {
         let tiny = try TinyRun.shared.get()
         let name = "harmless-\(UUID())"

@@ -50,6 +50,10 @@ struct CLDRAnnotations: Sendable {
     /// Adds the annotations of one file.
     /// - Throws: `Failure(.data)` with file and line if it is not well-formed.
     mutating func add(_ xml: Data, name: String, wanted: Set<[UInt32]>) throws {
+        // Foundation's parser ends the process at an element whose name is not UTF-8.
+        guard String(validating: xml, as: UTF8.self) != nil else {
+            throw Failure(.data, "\(name): expected UTF-8 text, found other bytes")
+        }
         let reader = AnnotationReader(wanted: wanted, captions: captions)
         let parser = XMLParser(data: xml)
         parser.delegate = reader
