@@ -66,10 +66,12 @@ let targets: [FuzzTarget] = [
         }
     },
     FuzzTarget(name: "tokenizer") { input in
-        let tokenizer = try ByteBPETokenizer(json: input.data, name: "tokenizer.json")
-        let tokens = tokenizer.encode("It's a test,  of 42 \u{1F600} tokens\n\u{0301}")
-        _ = tokenizer.decode(tokens)
-        _ = try ByteBPETokenizer(json: tokenizer.json(contextLength: 8), name: "again")
+        let tokenizer = try readTokenizer(json: input.data, name: "tokenizer.json")
+        let text = "It's a test,  of 42 \u{1F600} tokens\n\u{0301} \u{FDFA}<|endoftext|>[SEP]"
+        let room = tokenizer.specialTokenCount + 8
+        precondition(tokenizer.encode(text, contextLength: room).count <= room)
+        _ = tokenizer.encode("", contextLength: room)
+        _ = try readTokenizer(json: tokenizer.file(contextLength: room), name: "again")
     },
     FuzzTarget(name: "encoding") { input in
         let text = String(decoding: input.bytes, as: UTF8.self)
