@@ -78,7 +78,7 @@ public final class PendingSave {
     }
 
     /// Waits until the checkpoint is there. *Collective.* No rank waits longer than a moment inside one collective, so a slow disk at
-    /// one rank breaks no deadline.
+    /// one rank breaks no deadline. The ranks ask ever more seldom, so that a process whose disk does not answer is seen to be idle.
     ///
     /// - Throws: as `poll`.
     public func finish() throws {
@@ -87,7 +87,7 @@ public final class PendingSave {
             if case .ended = stage { return }
             if try poll() { return }
             Thread.sleep(forTimeInterval: pause)
-            pause = min(pause * 1.5, 0.02)
+            pause = min(pause * 1.2, 1)
         }
     }
 
