@@ -125,7 +125,7 @@ let package = Package(
             dependencies: ["Buffers", "Collectives", "CollectivesCases", "CollectivesProbe", "Failures"],
             swiftSettings: strict),
         .testTarget(
-            name: "AutogradTests", dependencies: ["Autograd", "Buffers", "Kernels", "Randomness"],
+            name: "AutogradTests", dependencies: ["Autograd", "Buffers", "Kernels", "Layers", "Randomness"],
             swiftSettings: numeric),
         .testTarget(
             name: "EncodersTests",
@@ -161,8 +161,8 @@ let package = Package(
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "Autograd", "Buffers", "Collectives", "Datasets",
-                "Failures", "Kernels",
+                "ArrayFiles", "Autograd", "Buffers", "Collectives", "Datasets",
+                "Failures", "Kernels", "Layers",
                 "Pictures", "Training",
             ],
             exclude: ["Golden"],

@@ -7,45 +7,60 @@ public import Kernels
 import Randomness
 
 extension Tape {
-    /// `y_RO = act(x_RI · Wᵀ_IO + b_O)`, W stored [O, I].
-    public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil, activation: Activation = .identity) -> Tensor {
-        let (rows, inputs, outputs) = (x.values.count / weight.shape[1], weight.shape[1], weight.shape[0])
-        precondition(x.columns == inputs, "linear layer \(weight.shape) applied to \(x.shape)")
+    /// `y_RO = act(x_RI · Wᵀ_IO + b_O + adapters)`, W stored [O, I]; an adapter adds `α/K · dropout(x) · Aᵀ · Bᵀ` to its columns.
+    /// - Parameter adapters: with the parameters that hold their A and B.
+    public func linear(
+        _ x: Tensor, weight: Tensor, bias: Tensor? = nil, activation: Activation = .identity,
+        adapters: [LowRankAdapter] = [], of parameters: Parameters? = nil
+    ) -> Tensor {
+        let (rows, outputs) = (x.rows, weight.shape[0])
+        precondition(x.columns == weight.shape[1], "linear layer \(weight.shape) applied to \(x.shape)")
         let shape = x.shape.dropLast() + [outputs]
-        linearOperations += 2 * Double(weight.values.count) * Double(rows)
+        let terms = adapters.compactMap { adapter in
+            parameters.map { LowRankTerm(adapter, $0, x: x, outputs: outputs, context: context) }
+        }
+        linearOperations += terms.reduce(2 * Double(weight.values.count) * Double(rows)) { $0 + $1.forwardOperations }
+        let inputs: [Tensor?] = [x, weight, bias] + terms.map(\.down) + terms.map(\.up)
         let y = Floats(count: rows * outputs)
         guard activation != .identity else {
             linearForward(
-                x.values, weight: weight.values, bias: bias?.values, rows: rows, inputs: inputs, outputs: outputs,
+                x.values, weight: weight.values, bias: bias?.values, rows: rows, inputs: x.columns, outputs: outputs,
                 into: y)
-            return record(y, shape: Array(shape), inputs: [x, weight, bias]) { [unowned self] dy in
-                linearGradients(dy, x, weight, bias?.parameterGradient, rows: rows)
+            for term in terms { term.add(x: x, to: y) }
+            return record(y, shape: Array(shape), inputs: inputs) { [unowned self] dy in
+                linearGradients(dy, x, weight, bias?.parameterGradient, terms)
             }
         }
         let preactivation = Floats(count: rows * outputs)
         linearForward(
-            x.values, weight: weight.values, bias: nil, rows: rows, inputs: inputs, outputs: outputs,
+            x.values, weight: weight.values, bias: nil, rows: rows, inputs: x.columns, outputs: outputs,
             into: preactivation)
+        for term in terms { term.add(x: x, to: preactivation) }
         biasActivationForward(
             preactivation, bias: bias?.values, activation: activation, rows: rows, columns: outputs, into: y)
-        return record(y, shape: Array(shape), inputs: [x, weight, bias]) { [unowned self] dy in
+        return record(y, shape: Array(shape), inputs: inputs) { [unowned self] dy in
             let dpreactivation = Floats(count: dy.count)
             activationBackward(
                 dy, preactivation: preactivation, activation: activation, rows: rows, columns: outputs,
                 into: dpreactivation,
                 dbias: bias?.parameterGradient)
-            linearGradients(dpreactivation, x, weight, nil, rows: rows)
+            linearGradients(dpreactivation, x, weight, nil, terms)
         }
     }
 
-    private func linearGradients(_ dy: Floats, _ x: Tensor, _ weight: Tensor, _ dbias: Floats?, rows: Int) {
+    private func linearGradients(
+        _ dy: Floats, _ x: Tensor, _ weight: Tensor, _ dbias: Floats?, _ terms: [LowRankTerm]
+    ) {
+        let rows = x.rows
         let dx = x.requiresGradient ? Floats(count: x.values.count) : nil
         let products = (dx == nil ? 0.0 : 1) + (weight.requiresGradient ? 1 : 0)
         linearOperations += products * 2 * Double(weight.values.count) * Double(rows)
+        linearOperations += terms.reduce(0) { $0 + 2 * $1.forwardOperations }
         linearBackward(
             dy, x: x.values, weight: weight.values, rows: rows, inputs: weight.shape[1], outputs: weight.shape[0],
             dx: dx,
             dweight: weight.parameterGradient, dbias: dbias)
+        for term in terms { term.backward(dy, x: x, addingTo: dx) }
         if let dx { pass(dx, to: x) }
     }
 
@@ -77,7 +92,6 @@ extension Tape {
             mean: mean,
             inverseDeviation: inverseDeviation)
         return record(y, shape: x.shape, inputs: [x, gain, shift]) { [unowned self] dy in
-            // In place of a gradient that nobody wants: the kernel writes one in any case.
             let dx = Floats(count: dy.count)
             layerNormBackward(
                 dy, x: x.values, gain: gain.values, mean: mean, inverseDeviation: inverseDeviation, rows: rows,
@@ -170,24 +184,43 @@ extension Tape {
         }
     }
 
-    /// The named rows: `y_BD = x[indices]` (class token, end of text).
+    /// The named rows, one of each sequence: `y_BD = x[indices]` (class token, end of text).
     public func gather(_ x: Tensor, rows indices: [Int]) -> Tensor {
         let y = Floats(count: indices.count * x.columns)
         gatherRows(x.values, rows: indices, columns: x.columns, into: y)
-        return record(y, shape: [indices.count, x.columns], inputs: [x]) { [unowned self] dy in
+        let output = record(y, shape: [indices.count, x.columns], inputs: [x]) { [unowned self] dy in
             accumulate(into: x) { dx in
                 dx.fill(0)
                 scatterAddRows(dy, rows: indices, columns: x.columns, into: dx)
             }
         }
+        output.isPooled = true
+        return output
     }
 
     /// The mean row of every sequence: y_BD.
     public func meanPool(_ x: Tensor, offsets: [Int]) -> Tensor {
         let y = Floats(count: (offsets.count - 1) * x.columns)
         meanPoolForward(x.values, offsets: offsets, columns: x.columns, into: y)
-        return record(y, shape: [offsets.count - 1, x.columns], inputs: [x]) { [unowned self] dy in
+        let output = record(y, shape: [offsets.count - 1, x.columns], inputs: [x]) { [unowned self] dy in
             accumulate(into: x) { dx in meanPoolBackward(dy, offsets: offsets, columns: x.columns, into: dx) }
+        }
+        output.isPooled = true
+        return output
+    }
+
+    /// The first `columns` of every row: y_Rc of x_RD.
+    public func prefix(_ x: Tensor, columns: Int) -> Tensor {
+        precondition(columns >= 1 && columns <= x.columns, "the first \(columns) of \(x.columns) columns")
+        guard columns < x.columns else { return x }
+        let (rows, width) = (x.rows, x.columns)
+        let y = Floats(count: rows * columns)
+        copyColumns(x.values, stride: width, into: y, stride: columns, rows: rows, columns: columns)
+        return record(y, shape: [rows, columns], inputs: [x]) { [unowned self] dy in
+            accumulate(into: x) { dx in
+                dx.fill(0)
+                copyColumns(dy, stride: columns, into: dx, stride: width, rows: rows, columns: columns)
+            }
         }
     }
 
@@ -210,7 +243,7 @@ extension Tape {
     public func dropout(_ x: Tensor, probability: Float, stream: UInt32) -> Tensor {
         guard probability > 0, let seed = context.dropoutSeed else { return x }
         let field = RandomField(seed: seed, purpose: .dropout, stream: stream)
-        let (step, firstRow, columns) = (context.step, context.firstRow, x.columns)
+        let (step, firstRow, columns) = (context.step, context.firstRow(of: x), x.columns)
         let y = Floats(count: x.values.count)
         dropoutForward(
             x.values, keep: 1 - probability, field: field, step: step, firstRow: firstRow, columns: columns, into: y)

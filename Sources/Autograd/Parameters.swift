@@ -10,6 +10,8 @@ public enum Initializer: Sendable, Equatable {
     case constant(Float)
     /// Independent N(0, deviation²).
     case normal(deviation: Float)
+    /// Independent, uniform in −bound ..< bound.
+    case uniform(bound: Float)
 }
 
 /// A declared parameter: the layer's handle for its tensor.
@@ -21,18 +23,35 @@ public struct ParameterReference: Sendable, Equatable {
 /// Collects what layers declare while a model is put together, in the order of the forward pass.
 public struct ParameterPlan: Sendable {
     public private(set) var layout = ParameterLayout()
-    private(set) var initializers: [Initializer] = []
+    private(set) var initializers: [(stream: UInt32, initializer: Initializer)] = []
+    /// Indices of the parameters of adapters.
+    public private(set) var adapterParameters: Set<Int> = []
+    /// Of the layers that the options ask to adapt, in the order of their declaration.
+    public internal(set) var adapters: [LowRankAdapter] = []
+    /// Paths of all linear layers declared so far.
+    public internal(set) var linearLayers: [String] = []
+    /// Adapters for linear layers that are yet to be declared; nil for none.
+    public let lowRank: LowRankOptions?
     private var dropouts: UInt32 = 0
 
-    public init() {}
+    public init(lowRank: LowRankOptions? = nil) { self.lowRank = lowRank }
 
     /// Declares one tensor.
     /// - Parameter decays: whether weight decay applies; by default to whatever has two or more dimensions.
     public mutating func declare(_ name: String, _ shape: [Int], _ initializer: Initializer, decays: Bool? = nil)
         -> ParameterReference
     {
-        initializers.append(initializer)
+        // Adapters do not count, so that a model with them has the weights of the model without.
+        initializers.append((UInt32(layout.entries.count - adapterParameters.count), initializer))
         return ParameterReference(index: layout.add(name, shape: shape, decays: decays ?? (shape.count > 1)))
+    }
+
+    /// Declares one tensor of an adapter.
+    mutating func declareOfAdapter(_ name: String, _ shape: [Int], _ initializer: Initializer) -> ParameterReference {
+        initializers.append((1 << 20 + UInt32(adapterParameters.count), initializer))
+        let index = layout.add(name, shape: shape, decays: true)
+        adapterParameters.insert(index)
+        return ParameterReference(index: index)
     }
 
     /// A stream number of its own for a layer with dropout, so that no two layers share a mask.
@@ -57,6 +76,8 @@ public final class Parameters {
     public let values: Floats
     /// `trainable.count` elements; backward passes accumulate here, `zeroGradients` clears.
     public let gradients: Floats
+    /// Low-rank adapters of the model's linear layers.
+    public let adapters: [LowRankAdapter]
     private let tensors: [Tensor]
 
     /// Allocates the flat buffers and fills them: element k of parameter p is a function of (seed, p, k) alone.
@@ -65,16 +86,20 @@ public final class Parameters {
         let (layout, trainable) = plan.layout.movingBehind(frozen)
         let values = Floats(repeating: 0, count: layout.count)
         let gradients = Floats(repeating: 0, count: trainable.count)
-        for (index, (entry, initializer)) in zip(layout.entries, plan.initializers).enumerated() {
+        for (entry, (stream, initializer)) in zip(layout.entries, plan.initializers) {
             let view = values[entry.range]
+            let field = RandomField(seed: seed, purpose: .initialWeights, stream: stream)
             switch initializer {
             case .zeros: break
             case .ones: view.fill(1)
             case .constant(let value): view.fill(value)
             case .normal(let deviation):
-                RandomField(seed: seed, purpose: .initialWeights, stream: UInt32(index)).normals(
-                    step: 0, row: 0, into: view)
+                field.normals(step: 0, row: 0, into: view)
                 for element in 0..<view.count { view.base[element] *= deviation }
+            case .uniform(let bound):
+                for element in 0..<view.count {
+                    view.base[element] = bound * (2 * field.uniform(row: 0, column: element) - 1)
+                }
             }
         }
         self.layout = layout
@@ -82,6 +107,7 @@ public final class Parameters {
         trainableIndices = layout.entries.indices.filter { !frozen.contains($0) }
         self.values = values
         self.gradients = gradients
+        adapters = plan.adapters
         self.tensors = layout.entries.enumerated().map { index, entry in
             Tensor(
                 parameter: index, shape: entry.shape, values: values[entry.range],

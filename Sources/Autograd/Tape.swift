@@ -9,14 +9,20 @@ public struct ForwardContext: Sendable, Equatable {
     public var step: Int
     /// Global index of the first token (row) of this pass in the global batch.
     public var firstRow: Int
+    /// Global index of the first sequence of this pass: numbers the rows of what is pooled.
+    public var firstSequence: Int
     /// The key of dropout masks; nil turns dropout off (evaluation).
     public var dropoutSeed: UInt64?
 
-    public init(step: Int = 0, firstRow: Int = 0, dropoutSeed: UInt64? = nil) {
+    public init(step: Int = 0, firstRow: Int = 0, firstSequence: Int = 0, dropoutSeed: UInt64? = nil) {
         self.step = step
         self.firstRow = firstRow
+        self.firstSequence = firstSequence
         self.dropoutSeed = dropoutSeed
     }
+
+    /// Global index of the first row of a tensor of this pass.
+    func firstRow(of tensor: Tensor) -> Int { tensor.isPooled ? firstSequence : firstRow }
 
     /// No dropout.
     public static let evaluation = ForwardContext()
@@ -73,6 +79,7 @@ public final class Tape {
         if inputs.contains(where: { $0?.parameterGradient != nil }) { usesTrainableParameters = true }
         let tracked = mode == .recording && inputs.contains { $0?.requiresGradient == true }
         let output = Tensor(values, shape: shape, requiresGradient: tracked)
+        output.isPooled = inputs.contains { $0?.isPooled == true }
         guard tracked else { return output }
         let parameters = inputs.compactMap { $0.flatMap { $0.requiresGradient ? $0.parameter : nil } }
         for parameter in parameters { pendingUses[parameter, default: 0] += 1 }

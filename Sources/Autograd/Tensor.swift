@@ -13,6 +13,8 @@ public final class Tensor {
     public let requiresGradient: Bool
     /// Index in the model's layout when this is a parameter; nil for intermediates and inputs.
     public let parameter: Int?
+    /// Whether its rows are sequences, after pooling, rather than tokens.
+    var isPooled = false
     /// Parameters: the view of the flat gradient that kernels accumulate into. Intermediates: the finished sum of the gradients that
     /// came back so far; published buffers are never written again, so they may be shared.
     var gradient: Floats?

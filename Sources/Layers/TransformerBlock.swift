@@ -84,7 +84,7 @@ public struct TransformerBlock: Sendable {
             &plan, "\(name).attention_norm", width: shape.width, epsilon: shape.epsilon)
         queryKeyValue = Linear(
             &plan, "\(name).attention.qkv", inputs: shape.width, outputs: 3 * shape.width,
-            bias: shape.attentionBias, deviation: deviation)
+            bias: shape.attentionBias, parts: ["query", "key", "value"], deviation: deviation)
         attentionOutput = Linear(
             &plan, "\(name).attention.output", inputs: shape.width, outputs: shape.width, deviation: residualDeviation)
         mlpNorm = LayerNorm(&plan, "\(name).mlp_norm", width: shape.width, epsilon: shape.epsilon)

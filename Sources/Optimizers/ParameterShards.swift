@@ -1,5 +1,5 @@
 // Which rank owns which part of the flat parameters, and in what order gradients leave. Not here: the exchange (Collectives), the
-// update (AdamW.swift).
+// update (Optimizer.swift).
 
 public import Buffers
 

@@ -21,27 +21,30 @@ public final class DualEncoder {
     public let parameters: Parameters
     /// Index of the first parameter that belongs to no encoder.
     private let firstOfLoss: Int
+    /// What declared the parameters.
+    private let plan: ParameterPlan
 
     /// - Parameters:
     ///   - query, target: declare an encoder under the given name; without a target both sides are the first.
     ///   - temperature: initial τ > 0.
     ///   - bias: initial b.
     ///   - seed: initial weights are a function of it.
+    ///   - lowRank: which linear layers get adapters.
     ///   - freeze: patterns over the names of parameters that are not to be trained.
     /// - Throws: `Failure(.configuration)` when memory does not suffice, a pattern means nothing, or nothing is left to train.
     public init(
         query: (inout ParameterPlan, String) -> any Encoder, target: ((inout ParameterPlan, String) -> any Encoder)?,
         temperature: Float,
-        bias: Float, seed: UInt64, freeze: [NamePattern] = []
+        bias: Float, seed: UInt64, lowRank: LowRankOptions? = nil, freeze: [NamePattern] = []
     ) throws {
-        var plan = ParameterPlan()
+        var plan = ParameterPlan(lowRank: lowRank)
         isShared = target == nil
         self.query = query(&plan, isShared ? "shared" : "query")
         self.target = target?(&plan, "target") ?? self.query
         firstOfLoss = plan.layout.entries.count
         logTemperature = plan.declare("loss.log_temperature", [1], .constant(Float.log(temperature)))
         self.bias = plan.declare("loss.bias", [1], .constant(bias))
-        let frozen = try ParameterSelection(key: "model.freeze", patterns: freeze).indices(in: plan.layout)
+        let frozen = try plan.frozenParameters(freeze)
         let ofLoss: Set = [logTemperature.index, self.bias.index]
         guard frozen.union(ofLoss).count < plan.layout.entries.count else {
             throw Failure(
@@ -58,6 +61,7 @@ public final class DualEncoder {
                 "a model of \(plan.layout.parameterCount) parameters needs \(needed) bytes to train, this machine has \(memory): lower "
                     + "model.*.width, depth, vocabulary or context")
         }
+        self.plan = plan
         parameters = Parameters(plan, seed: seed, frozen: frozen)
         precondition(
             self.query.outputColumns == self.target.outputColumns,
@@ -66,6 +70,9 @@ public final class DualEncoder {
 
     /// One side's encoder.
     public func encoder(_ side: Side) -> any Encoder { side == .query ? query : target }
+
+    /// Indices of the parameters that other patterns than the present ones would freeze.
+    func frozenParameters(_ freeze: [NamePattern]) throws -> Set<Int> { try plan.frozenParameters(freeze) }
 
     /// E.
     public var columns: Int { query.outputColumns }

@@ -25,7 +25,8 @@ extension DualEncoder {
             query: builder(.query), target: configuration.isShared ? nil : builder(.target),
             temperature: Float(loss.temperature.initial.resolved(RunConfig.Temperature.standard)),
             bias: Float(loss.bias.initial.resolved(RunConfig.Bias.standard)),
-            seed: configuration.seed, freeze: configuration.model.freeze.patterns)
+            seed: configuration.seed, lowRank: configuration.model.lora.options,
+            freeze: configuration.model.freeze.patterns)
     }
 }
 
@@ -42,6 +43,15 @@ extension RunConfig {
                     + "encoder of another width gets a projection")
         }
         return columns
+    }
+}
+
+extension DualEncoder {
+    /// Overwrites the adapters' first values with those of PEFT adapters where the configuration names some.
+    func readAdapters(_ lora: RunConfig.LoRA) throws {
+        for (side, folder) in [(Side.query, lora.query), (.target, lora.target)] {
+            try folder.map { try PEFTAdapter(tower: isShared ? "shared" : side.rawValue, of: parameters).read(from: $0) }
+        }
     }
 }
 

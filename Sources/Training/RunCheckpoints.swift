@@ -136,13 +136,10 @@ final class RunCheckpoints {
     /// The save under way, and the best step once it has ended well.
     private var pending: (save: PendingSave, best: BestCheckpoint?)?
     private var best: BestCheckpoint?
-    /// What a save under way reads while training goes on: parameters (rank 0), moments.
+    /// What a save under way reads while training goes on: parameters (rank 0), what the optimizer keeps.
     private lazy var copies: [Floats] = {
-        let moments = optimizer.state
-        return [
-            Floats(count: communicator.rank == 0 ? model.parameters.values.count : 0),
-            Floats(count: moments.firstMoment.count), Floats(count: moments.secondMoment.count),
-        ]
+        [Floats(count: communicator.rank == 0 ? model.parameters.values.count : 0)]
+            + optimizer.kept.map { Floats(count: $0.values.count) }
     }()
 
     init(
@@ -237,8 +234,8 @@ final class RunCheckpoints {
             noiseShapes: noise.state.map { $0.map(\.array) }, best: best)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
-        let moments = optimizer.state
-        var sources = [model.parameters.values, moments.firstMoment, moments.secondMoment]
+        let kept = optimizer.kept
+        var sources = [model.parameters.values] + kept.map(\.values)
         if copies, configuration.checkpoint.asynchronous {
             for (copy, source) in zip(self.copies, sources) where copy.count > 0 { copy.copy(from: source) }
             // Only rank 0's parameters are written.
@@ -246,18 +243,22 @@ final class RunCheckpoints {
         }
         return try store.begin(
             step: step, layout: model.parameters.layout, parameters: sources[0],
-            optimizer: [
-                OptimizerShard(name: "first_moment", ranges: moments.ranges, values: sources[1]),
-                OptimizerShard(name: "second_moment", ranges: moments.ranges, values: sources[2]),
-            ],
+            optimizer: zip(kept, sources.dropFirst()).map { shard, values in
+                OptimizerShard(name: shard.name, ranges: shard.ranges, values: values)
+            },
             state: encoder.encode(state), config: configuration.yaml, extraFiles: extraFiles, best: best,
             communicator: communicator, warn: warn)
     }
 
     /// Puts the state back, whatever the world size was. *Collective.*
-    /// - Parameter allowsOtherData: whether the training data may have changed since.
+    /// - Parameters:
+    ///   - allowedChanges: keys that may differ from those the checkpoint was made with: `data.train` allows other data, the keys that
+    ///     choose what is trained allow moments to begin anew where there are none.
+    ///   - warn: receives a sentence when moments do.
     /// - Throws: `Failure(.data)` when `state.json` is not what `save` writes, `Failure(.configuration)` when the data has changed.
-    func restore(_ checkpoint: Checkpoint, allowsOtherData: Bool) throws -> TrainingState {
+    func restore(
+        _ checkpoint: Checkpoint, allowedChanges: Set<String>, warn: (String) -> Void
+    ) throws -> TrainingState {
         try agreed(communicator) {
             let layout = model.parameters.layout
             let file = "\(checkpoint.path)/state.json"
@@ -272,18 +273,15 @@ final class RunCheckpoints {
                     .data,
                     "\(file): found step \(state.step), expected \(checkpoint.step); resume from another checkpoint")
             }
-            guard allowsOtherData || state.data == dataFingerprint else {
+            guard allowedChanges.allowsChange(of: "data.train") || state.data == dataFingerprint else {
                 throw Failure(
                     .configuration,
                     "the training data (\(dataName)) has changed since \(checkpoint.path) was saved: the run would go on on other data. Allow it "
                         + "with --allow-change data.train, or start another run with --set name=NAME")
             }
             try checkpoint.loadParameters(layout: layout, into: model.parameters.values)
-            let moments = optimizer.state
-            try checkpoint.loadMoments(
-                name: "first_moment", layout: layout, ranges: moments.ranges, into: moments.firstMoment)
-            try checkpoint.loadMoments(
-                name: "second_moment", layout: layout, ranges: moments.ranges, into: moments.secondMoment)
+            try OptimizerRestoration(checkpoint, configuration, model).restore(
+                optimizer, allowed: allowedChanges, warn: warn)
             try noise.restore(state.noiseShapes.map { $0.map { Doubles($0) } })
             best = state.best
             return state

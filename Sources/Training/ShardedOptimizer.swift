@@ -1,41 +1,57 @@
-// The optimizer of one rank: its ranges, its moments, its schedule. Not here: the formula (Optimizers), the exchange.
+// The optimizer of one rank: its ranges, its state, its schedule, its average. Not here: the formulas (Optimizers), the exchange.
 
 import Buffers
+import Checkpoints
+import Collectives
 import Optimizers
 
-/// AdamW over the ranges that this rank owns; with one rank, over everything.
+/// An optimizer over the ranges of the trainable parameters that this rank owns; with one rank, over everything.
 public final class ShardedOptimizer {
     let shards: ParameterShards
-    let state: AdamW.State
+    let state: OptimizerState
+    /// Nil without `ema.decay`.
+    let average: MovingAverage?
     private let parameters: Floats
     private let gradients: Floats
-    private let decay: WeightDecayMap
-    private let rule: AdamW
+    private let map: UpdateMap
+    private let rule: Optimizer
     private let schedule: LearningRateSchedule
     private let clip: Double?
     private let bounds: [ParameterBound]
 
     /// - Parameters:
     ///   - steps: of the whole run: the course of the learning rate.
+    ///   - publishedLogTemperature: ln τ of the weights that training begins with, if published.
     ///   - rank, worldSize: decide which ranges are owned.
+    /// - Throws: `Failure(.configuration)` when a pattern of `optimizer.rates` means no trainable parameter.
     init(
-        _ configuration: RunConfig.Optimizer, steps: Int, model: DualEncoder, bounds: [ParameterBound], rank: Int,
+        _ configuration: RunConfig, steps: Int, model: DualEncoder, publishedLogTemperature: Float? = nil, rank: Int,
         worldSize: Int
-    ) {
-        shards = ParameterShards(layout: model.parameters.trainable, worldSize: worldSize)
-        state = AdamW.State(ranges: shards.ranges(rank: rank))
+    ) throws {
+        let (optimizer, layout) = (configuration.optimizer, model.parameters.trainable)
+        shards = ParameterShards(layout: layout, worldSize: worldSize)
+        let ranges = shards.ranges(rank: rank)
+        rule = optimizer.rule
+        state = OptimizerState(rule.stateNames, ranges: ranges)
+        average = configuration.ema.decay.map {
+            MovingAverage(decay: $0, warmsUp: configuration.ema.warmup, ranges: ranges)
+        }
         parameters = model.parameters.trainableValues
         gradients = model.parameters.gradients
-        decay = WeightDecayMap(model.parameters.trainable)
-        rule = AdamW(
-            beta1: configuration.betas.first, beta2: configuration.betas.second, epsilon: configuration.epsilon,
-            weightDecay: configuration.weightDecay)
+        map = UpdateMap(layout, rates: try optimizer.rates(of: model.parameters))
         schedule = LearningRateSchedule(
-            configuration.schedule.kind.course, peak: configuration.learningRate, warmup: configuration.schedule.warmup,
+            optimizer.schedule.kind.course, peak: optimizer.learningRate, warmup: optimizer.schedule.warmup,
             steps: steps,
-            floor: configuration.schedule.floor)
-        clip = configuration.clip
-        self.bounds = bounds
+            floor: optimizer.schedule.floor)
+        clip = optimizer.clip
+        bounds = [model.temperatureBound(configuration.loss.temperature, published: publishedLogTemperature)]
+    }
+
+    /// What checkpoints hold of this rank: the rule's state and the average.
+    var kept: [OptimizerShard] {
+        ([state] + (average.map { [$0.state] } ?? [])).flatMap { state in
+            zip(state.names, state.buffers).map { OptimizerShard(name: $0, ranges: state.ranges, values: $1) }
+        }
     }
 
     func learningRate(step: Int) -> Double { schedule.rate(at: step) }
@@ -43,12 +59,39 @@ public final class ShardedOptimizer {
     /// Σ g² over the owned ranges.
     func squaredNorm() -> Double { GradientClipping.squaredNorm(of: gradients, in: state.ranges) }
 
-    /// Updates the owned parameters from the summed gradients, clipped by their global norm.
-    func update(norm: Double, step: Int) {
-        rule.update(
-            state, parameters: parameters, gradients: gradients, decay: decay, learningRate: schedule.rate(at: step),
-            step: step,
-            gradientScale: GradientClipping.coefficient(norm: norm, limit: clip), bounds: bounds)
+    /// Updates the owned parameters from the summed gradients, clipped by their global norm, and their average. *Collective.*
+    func update(norm: Double, step: Int, communicator: any Communicator) throws {
+        if step == 1 { average?.begin(parameters) }
+        try rule.update(
+            state, parameters: parameters, gradients: gradients, map: map, learningRate: schedule.rate(at: step),
+            step: step, gradientScale: GradientClipping.coefficient(norm: norm, limit: clip), bounds: bounds,
+            sumOverRanks: { try communicator.allReduce($0) })
+        average?.update(parameters, step: step)
+    }
+
+    /// Runs `body` with the averages in place of the parameters; without averages, with the parameters. *Collective.*
+    func withAverages<Result>(_ exchange: GradientExchange, _ body: () throws -> Result) throws -> Result {
+        guard let average else { return try body() }
+        let trained = Floats(count: parameters.count)
+        trained.copy(from: parameters)
+        defer { parameters.copy(from: trained) }
+        average.write(to: parameters)
+        try exchange.gatherParameters()
+        return try body()
+    }
+}
+
+extension RunConfig.Optimizer {
+    /// The same in the optimizers' own terms.
+    var rule: Optimizer {
+        switch kind {
+        case .adamw:
+            .adamW(AdamW(beta1: betas.first, beta2: betas.second, epsilon: epsilon, weightDecay: weightDecay))
+        case .lamb:
+            .lamb(LAMB(beta1: betas.first, beta2: betas.second, epsilon: epsilon, weightDecay: weightDecay))
+        case .lion: .lion(Lion(beta1: betas.first, beta2: betas.second, weightDecay: weightDecay))
+        case .sgd: .sgd(SGD(momentum: momentum, nesterov: nesterov, weightDecay: weightDecay))
+        }
     }
 }
 

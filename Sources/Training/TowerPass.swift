@@ -103,6 +103,7 @@ struct TowerPass {
     private func context(for rows: Range<Int>) -> ForwardContext {
         var context = context
         context.firstRow += firstTokenRow(rows)
+        context.firstSequence += rows.lowerBound
         return context
     }
 

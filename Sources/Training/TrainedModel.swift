@@ -53,6 +53,11 @@ public struct TrainedModel {
             let model = try DualEncoder(configuration, assets)
             if let checkpoint {
                 try checkpoint.loadParameters(layout: model.parameters.layout, into: model.parameters.values)
+                if configuration.ema.decay != nil {
+                    try checkpoint.loadMoments(
+                        name: "average", layout: model.parameters.layout,
+                        ranges: [0..<model.parameters.trainable.count], into: model.parameters.trainableValues)
+                }
             } else {
                 try assets.origins.fill(model, configuration)
             }
@@ -94,7 +99,10 @@ public struct TrainedModel {
         let set = try agreed(communicator) {
             try EvaluationSet(source: configuration.evaluationSource(path), preparation: preparation)
         }
-        return try Evaluator(embedder: embedder, chunk: chunk, communicator: communicator).evaluate(set)
+        return try Evaluator(
+            embedder: embedder, chunk: chunk, communicator: communicator,
+            dimensions: configuration.loss.matryoshka.dimensions.values
+        ).evaluate(set)
     }
 
     /// The rows of a file that can be embedded as one side. Local.

@@ -94,13 +94,14 @@ public final class Trainer {
             try assets.origins.fill(model, configuration)
             return model
         }
-        let optimizer = ShardedOptimizer(
-            configuration.optimizer, steps: steps, model: model,
-            bounds: [
-                model.temperatureBound(
-                    configuration.loss.temperature, published: assets.origins.publishedLogTemperature(configuration))
-            ],
-            rank: communicator.rank, worldSize: communicator.size)
+        let (steps, model) = (steps, model)
+        if point.checkpoint == nil { try agreed(communicator) { try model.readAdapters(configuration.model.lora) } }
+        let optimizer = try agreed(communicator) {
+            try ShardedOptimizer(
+                configuration, steps: steps, model: model,
+                publishedLogTemperature: assets.origins.publishedLogTemperature(configuration),
+                rank: communicator.rank, worldSize: communicator.size)
+        }
         step = try TrainingStep(
             configuration: configuration, model: model, optimizer: optimizer, communicator: communicator)
         let checkpoints = RunCheckpoints(
@@ -108,7 +109,7 @@ public final class Trainer {
             noise: step.noise,
             extraFiles: assets.files(configuration), communicator: communicator)
         let state = try point.checkpoint.map {
-            try checkpoints.restore($0, allowsOtherData: allowedChanges.allowsChange(of: "data.train"))
+            try checkpoints.restore($0, allowedChanges: allowedChanges) { warnings.append($0) }
         }
         let done = state?.step ?? 0
         let preparation = configuration.preparation(assets, augments: false)
@@ -128,7 +129,6 @@ public final class Trainer {
             try RunFolder.write(Data(configuration.yaml.utf8), to: folder.configuration)
             return lock
         }
-        let steps = steps
         if lock != nil {
             if done < steps { folder.unmarkDone() }
             heartbeat.write(to: folder.heartbeat, steps: steps)
@@ -263,13 +263,14 @@ public final class Trainer {
         let embedder = Embedder(model: model, normalizes: configuration.noise.normalizesEmbeddings)
         let evaluator = Evaluator(
             embedder: embedder, chunk: configuration.evaluate.chunk, communicator: communicator,
+            dimensions: configuration.loss.matryoshka.dimensions.values,
             beforeChunk: {
                 self.heartbeat.beat(.evaluation, step: self.done)
                 if self.stopRequested() { throw Failure(.resumable, "asked to stop") }
             })
         do {
-            let evaluations = try evaluationSets.map {
-                Evaluation(name: $0.name, report: try evaluator.evaluate($0.set))
+            let evaluations = try step.optimizer.withAverages(step.exchange) {
+                try evaluationSets.map { Evaluation(name: $0.name, report: try evaluator.evaluate($0.set)) }
             }
             try log.evaluation(evaluations.map { ($0.name, $0.report) }, step: done, records: evaluatedStep < done)
             evaluatedStep = done

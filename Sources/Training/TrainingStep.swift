@@ -17,6 +17,7 @@ final class TrainingStep {
     let optimizer: ShardedOptimizer
     let communicator: any Communicator
     private let configuration: RunConfig
+    private let loss: NestedLoss
     let exchange: GradientExchange
     /// Where a row of the training data stands, `FILE:LINE`, for messages.
     var placeOfRow: (Int) -> String? = { _ in nil }
@@ -30,6 +31,7 @@ final class TrainingStep {
         self.optimizer = optimizer
         self.communicator = communicator
         noise = try BatchNoise(configuration, model: model, communicator: communicator)
+        loss = NestedLoss(configuration)
         exchange = GradientExchange(communicator: communicator, shards: optimizer.shards, model: model)
     }
 
@@ -66,12 +68,16 @@ final class TrainingStep {
         let noiseReports = [reports.query ?? query.report, reports.target ?? target.report]
 
         // Local rows against global columns; gradients of the mean over all N rows.
-        let result = try clock.measure(.loss) { try loss(queries: z.values, targets: w.values, batch) }
+        let (result, seeds) = try clock.measure(.loss) {
+            let nested = try loss(
+                queries: z, targets: w, batch: batch, model: model, on: head, communicator: communicator)
+            return (nested.sum, nested.seeds)
+        }
         try requireFinite(result, batch, step: step)
 
         // Back through the head and both towers, from the layout's end to its start; buckets leave on the way.
         try clock.measure(.backward) {
-            head.backward(from: [(z, result.dqueries), (w, result.dtargets)])
+            head.backward(from: seeds)
             try addLossGradients(result)
             try target.pass.backward(gradient(of: y, head)) { try self.exchange.finished(parameter: $0) }
             try query.pass.backward(gradient(of: x, head)) { try self.exchange.finished(parameter: $0) }
@@ -83,7 +89,9 @@ final class TrainingStep {
         try requireFinite(gradientNorm: gradientNorm, batch, step: step)
 
         // Every rank updates its own ranges, then everybody gets everything.
-        clock.measure(.optimizer) { optimizer.update(norm: gradientNorm, step: step) }
+        try clock.measure(.optimizer) {
+            try optimizer.update(norm: gradientNorm, step: step, communicator: communicator)
+        }
         try clock.measure(.communication) { try exchange.gatherParameters() }
         chargeSpectrum(noiseReports)
 
@@ -111,7 +119,11 @@ extension TrainingStep {
         let before =
             try numbersTokens && model.isShared && side == .target
             ? communicator.allGather(encoder.tokenRows(of: batch.queries.encoderInput)).reduce(0, +) : 0
-        let context = ForwardContext(step: step, firstRow: before + firstRow, dropoutSeed: configuration.seed)
+        let sequencesBefore = model.isShared && side == .target ? batch.globalRows : 0
+        let context = ForwardContext(
+            step: step, firstRow: before + firstRow,
+            firstSequence: sequencesBefore + batch.firstRow * (side == .query ? 1 : batch.targetsPerRow),
+            dropoutSeed: configuration.seed)
         var perturbed: (tokens: Floats, report: NoiseReport)?
         if noise.actsOnTokens {
             let tokens =
@@ -131,21 +143,9 @@ extension TrainingStep {
         return (pass, perturbed?.report)
     }
 
-    /// The loss of all rows; a batch holds targets row by row, the loss takes the positives and then block after block of negatives.
-    private func loss(queries z_BE: Floats, targets w_KBE: Floats, _ batch: PairBatch) throws -> LossResult {
-        let order = TargetOrder(rows: batch.rows, targetsPerRow: batch.targetsPerRow)
-        let loss = ContrastiveLoss(configuration.loss.options(targetsPerQuery: batch.targetsPerRow))
-        var result = try loss(
-            queries: z_BE, targets: order.inBlocks(w_KBE, columns: model.columns), ids: order.inBlocks(batch.targetIDs),
-            rows: batch.rows, columns: model.columns, temperature: model.temperature,
-            bias: model.parameters[model.bias].values[0], communicator: communicator)
-        result.dtargets = order.byRow(result.dtargets, columns: model.columns)
-        return result
-    }
-
     private var numbersTokens: Bool {
         noise.actsOnTokens || configuration.model.query.dropout > 0
-            || configuration.model.target.dropout > 0
+            || configuration.model.target.dropout > 0 || model.parameters.adapters.contains { $0.dropout > 0 }
     }
 
     /// The gradients of temperature and bias are the same on all ranks, and gradients are summed: one rank alone adds them.

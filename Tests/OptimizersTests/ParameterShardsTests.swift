@@ -1,4 +1,4 @@
-// Buckets and pieces cover the layout once. Not here: the update on them (AdamWTests.swift).
+// Buckets and pieces cover the layout once. Not here: the update on them (OptimizerTests.swift).
 
 import Buffers
 import Testing

@@ -1,4 +1,4 @@
-// Learning rates and clipping against closed forms. Not here: the update (AdamWTests.swift).
+// Learning rates and clipping against closed forms. Not here: the update (OptimizerTests.swift).
 
 import Buffers
 import Foundation

@@ -29,11 +29,11 @@ import Testing
             prepare(stepper.model)
             for _ in 1...limit {
                 let state = stepper.optimizer.state
-                let before = [stepper.model.parameters.values, state.firstMoment, state.secondMoment].map {
+                let before = ([stepper.model.parameters.values] + state.buffers).map {
                     $0.array.map(\.bitPattern)
                 }
                 do { _ = try stepper.next() } catch let failure as Failure {
-                    let after = [stepper.model.parameters.values, state.firstMoment, state.secondMoment].map {
+                    let after = ([stepper.model.parameters.values] + state.buffers).map {
                         $0.array.map(\.bitPattern)
                     }
                     return Outcome(message: failure.message, kind: failure.kind, isUnchanged: before == after)

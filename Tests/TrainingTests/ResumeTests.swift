@@ -28,6 +28,10 @@ import Testing
         [
             [], ["noise.refresh=3"], ["noise.refresh=3", "noise.position=input", "model.target.dropout=0.1"],
             ["optimizer.schedule={kind: cosine, warmup: 3}", "loss.kind=sigmoid", "batch.cache_chunk=2"],
+            ["optimizer={kind: lamb, learning_rate: 1e-3}", "ema={decay: 0.9}", "loss.matryoshka=[4, 12]"],
+            ["optimizer={kind: sgd, learning_rate: 1e-2, momentum: 0.8}"],
+            ["optimizer={kind: lion, learning_rate: 1e-4}", "ema=0.5"],
+            ["model.lora={rank: 2, dropout: 0.2, targets: [query, projection]}"],
             ["model.freeze=['*.bias', query.blocks, loss]", "loss.kind=sigmoid"],
         ].map { Case(ranks: ranks, options: $0) }
     }
@@ -84,7 +88,7 @@ import Testing
     @Test(arguments: [
         ("seed", "seed=8"), ("noise.strength", "noise.strength=0.2"), ("batch.global", "batch.global=11"),
         ("optimizer.learning_rate", "optimizer.learning_rate=2e-3"), ("loss.kind", "loss.kind=infonce"),
-        ("noise.refresh", "noise.refresh=2"),
+        ("noise.refresh", "noise.refresh=2"), ("optimizer.weight_decay", "optimizer.weight_decay=0.2"),
     ]) func aChangedKeyIsRefusedByName(_ key: String, _ option: String) throws {
         let tiny = try TinyRun.shared.get()
         let name = "changed-\(UUID())"

@@ -164,10 +164,8 @@ final class Stepper {
         let sampler = try configuration.sampler(source)
         let assets = try ModelAssets(trainedOn: source, configuration)
         model = try DualEncoder(configuration, assets)
-        optimizer = ShardedOptimizer(
-            configuration.optimizer, steps: steps, model: model,
-            bounds: [model.temperatureBound(configuration.loss.temperature)],
-            rank: communicator.rank, worldSize: communicator.size)
+        optimizer = try ShardedOptimizer(
+            configuration, steps: steps, model: model, rank: communicator.rank, worldSize: communicator.size)
         step = try TrainingStep(
             configuration: configuration, model: model, optimizer: optimizer, communicator: communicator)
         loader = try BatchLoader(

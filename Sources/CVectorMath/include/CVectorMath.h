@@ -107,6 +107,32 @@ void fanoise_mix_rows(const uint8_t *rows, long stride, const int32_t *weights, 
 void fanoise_mix_columns(
     const uint8_t *row, const int32_t *starts, const int32_t *counts, const int32_t *weights, long taps, long count, uint8_t *output);
 
+/// SGD: decay = 1 − rate · weight decay; the direction is velocity_share · velocity + gradient_share · gradient.
+typedef struct {
+    float gradient_scale, momentum, velocity_share, gradient_share, decay, learning_rate;
+} fanoise_sgd_constants;
+
+void fanoise_sgd(float *p, const float *g, float *m, long count, fanoise_sgd_constants constants);
+
+/// Lion: decay = 1 − rate · weight decay.
+typedef struct {
+    float gradient_scale, beta1, one_minus_beta1, beta2, one_minus_beta2, decay, learning_rate;
+} fanoise_lion_constants;
+
+void fanoise_lion(float *p, const float *g, float *m, long count, fanoise_lion_constants constants);
+
+/// LAMB: inverse_correction = 1/(1 − β₁ᵗ), inverse_root_correction = 1/√(1 − β₂ᵗ).
+typedef struct {
+    float gradient_scale, beta1, one_minus_beta1, beta2, one_minus_beta2, inverse_correction, inverse_root_correction, epsilon, weight_decay;
+} fanoise_lamb_constants;
+
+/// Overwrites g with the direction; adds Σ p² and Σ direction² to squares.
+void fanoise_lamb_direction(
+    const float *p, float *g, float *m, float *v, long count, fanoise_lamb_constants constants, double *squares);
+
+/// e += share · (p − e).
+void fanoise_average(float *e, const float *p, float share, long count);
+
 #pragma clang assume_nonnull end
 
 #endif

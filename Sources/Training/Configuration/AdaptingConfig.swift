@@ -34,3 +34,49 @@ extension RunConfig.NamePatterns {
 
     var yaml: String { "[" + texts.map(\.yaml).joined(separator: ", ") + "]" }
 }
+
+extension RunConfig {
+    /// Low-rank adaptation of linear layers.
+    public struct LoRA: Sendable, Equatable {
+        /// Nil for none.
+        public var rank: Int?
+        public var alpha = 16.0
+        public var targets = NamePatterns(["query", "value"])
+        public var dropout = 0.0
+        /// Folders of PEFT adapters to start from, by tower.
+        public var query: String?
+        public var target: String?
+        public init() {}
+
+        /// The same in Autograd's own terms; nil without adapters.
+        var options: LowRankOptions? {
+            rank.map {
+                LowRankOptions(
+                    rank: $0, alpha: alpha, dropout: Float(dropout), targets: targets.texts.map { LayerPattern($0) })
+            }
+        }
+    }
+}
+
+extension RunConfig.LoRA: ConfigSection {
+    mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
+        keys.value(
+            "rank", &rank, allowed: .optional(.within(1...65536)),
+            "Rank of the adapters; null for none. Towers with adapters are frozen but for those.")
+        let adapts = Applicability.when(rank != nil, "model.lora.rank is a number")
+        keys.value(
+            "alpha", &alpha, allowed: .above(0), onlyWhen: adapts, "What adapters add is scaled by alpha / rank.")
+        keys.value(
+            "targets", &targets, onlyWhen: adapts,
+            "Linear layers to adapt: names as for PEFT (`query`, `mlp`, `all-linear`) or globs over paths (`target.*.value`)."
+        )
+        keys.value(
+            "dropout", &dropout, allowed: .within(0..<1), onlyWhen: adapts,
+            "Share of the adapters' inputs dropped in training.")
+        keys.value(
+            "query", &query, onlyWhen: adapts, "Folder of a PEFT adapter that the query tower's adapters start from.")
+        keys.value(
+            "target", &target, onlyWhen: adapts, "Folder of a PEFT adapter that the target tower's adapters start from."
+        )
+    }
+}

@@ -70,7 +70,7 @@ struct KeyNote: Sendable {
 /// A mapping with known keys. Its default values are those of `init()`; `visit` names each key once.
 protocol ConfigSection: Sendable {
     init()
-    /// A scalar where this section's mapping is expected is the value of this key: `schedule: constant` is `{kind: constant}`.
+    /// A scalar or a list where this section's mapping is expected is the value of this key: `schedule: constant` is `{kind: constant}`.
     static var shorthandKey: String? { get }
     /// States the keys in the order in which they are written and documented.
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor)

@@ -85,7 +85,7 @@ struct ConfigReader: ConfigVisitor {
         guard note.applicability.holds else { return }
         switch tree.content {
         case .mapping: break
-        case .scalar where !tree.isNull:
+        case .scalar where !tree.isNull, .sequence where Section.shorthandKey != nil:
             guard let key = Section.shorthandKey else { fallthrough }
             tree.content = .mapping([ConfigTree.Entry(key: key, place: tree.place, value: tree)])
         case .scalar, .sequence:

@@ -14,6 +14,7 @@ extension RunConfig {
         public var embedding = Automatic<Int>.automatic
         /// Parameters that are not trained.
         public var freeze = NamePatterns()
+        public var lora = LoRA()
 
         public init() {}
     }
@@ -157,6 +158,8 @@ extension RunConfig.Model: ConfigSection {
             "embedding", &embedding, allowed: .automatic(.within(1...65536)),
             "Width of the embeddings that the loss compares; auto: that of published encoders, 128 without. Published encoders of "
                 + "another width get a new linear projection.")
+        keys.section(
+            "lora", &lora, "Low-rank adapters of linear layers, which are trained in place of the weights (LoRA).")
         requireConsistency(&keys)
         keys.value(
             "freeze", &freeze,

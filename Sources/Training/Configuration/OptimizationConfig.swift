@@ -24,6 +24,7 @@ extension RunConfig {
     public struct Loss: Sendable, Equatable {
         public var kind = ContrastiveLossOptions.Kind.symmetric
         public var temperature = Temperature()
+        public var matryoshka = Matryoshka()
         /// Of the sigmoid loss only.
         public var bias = Bias()
         /// Columns of the logits held at a time.
@@ -31,7 +32,7 @@ extension RunConfig {
         public init() {}
     }
 
-    public enum OptimizerKind: String, ConfigChoice, Sendable { case adamw }
+    public enum OptimizerKind: String, ConfigChoice, Sendable { case adamw, sgd, lion, lamb }
     public enum ScheduleKind: String, ConfigChoice, Sendable { case constant, linear, cosine }
 
     public struct Schedule: Sendable, Equatable {
@@ -59,10 +60,16 @@ extension RunConfig {
         public var learningRate = 1e-3
         public var betas = Betas(first: 0.9, second: 0.98)
         public var epsilon = 1e-6
+        /// Of SGD.
+        public var momentum = 0.9
+        public var nesterov = false
         public var weightDecay = 0.1
         /// Norm; nil for none.
         public var clip: Double? = 1
         public var schedule = Schedule()
+        /// Factor of the learning rate from one block to the one below it.
+        public var layerDecay = 1.0
+        public var rates = Rates()
         public init() {}
     }
 }
@@ -112,6 +119,8 @@ extension RunConfig.Loss: ConfigSection {
             "infonce: query to target; symmetric: the mean of both directions; sigmoid: every pair by itself.")
         keys.section("temperature", &temperature, "The temperature τ of the logits.")
         keys.section(
+            "matryoshka", &matryoshka, "Nested embeddings; a list alone is the dimensions.")
+        keys.section(
             "bias", &bias, onlyWhen: .when(kind == .sigmoid, "loss.kind is sigmoid"),
             "The bias of the sigmoid loss; only with kind sigmoid.")
         keys.value(
@@ -135,15 +144,33 @@ extension RunConfig.Schedule: ConfigSection {
 extension RunConfig.Optimizer: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value("kind", &kind, "The rule of the update.")
+        let isSGD = Applicability.when(kind == .sgd, "optimizer.kind is sgd")
+        let isAdaptive = Applicability.when(kind == .adamw || kind == .lamb, "optimizer.kind is adamw or lamb")
         keys.value("learning_rate", &learningRate, allowed: .above(0), "Highest learning rate.")
-        keys.value("betas", &betas, "How much of the first and second moment a step keeps.")
-        keys.value("epsilon", &epsilon, allowed: .above(0), "Added to the root of the second moment.")
+        keys.value(
+            "betas", &betas, onlyWhen: .when(kind != .sgd, "optimizer.kind is adamw, lamb or lion"),
+            "How much of the first and second moment a step keeps; lion: what the update takes, and what the momentum keeps."
+        )
+        keys.value(
+            "epsilon", &epsilon, allowed: .above(0), onlyWhen: isAdaptive, "Added to the root of the second moment.")
+        keys.value(
+            "momentum", &momentum, allowed: .within(0..<1), onlyWhen: isSGD, "How much of the momentum a step keeps.")
+        keys.value(
+            "nesterov", &nesterov, onlyWhen: isSGD,
+            "Whether the gradient is taken as if the next step were made already.")
         keys.value(
             "weight_decay", &weightDecay, allowed: .atLeast(0),
             "Decoupled decay of matrices and embeddings; never of biases, norms, temperature.")
         keys.value(
             "clip", &clip, allowed: .optional(.above(0)),
             "Norm to which a larger gradient is scaled down; null for none.")
+        keys.value(
+            "layer_decay", &layerDecay, allowed: Allowed(words: "above 0, at most 1") { $0 > 0 && $0 <= 1 },
+            "Factor of the learning rate from one block to the next one below it; 1 for one rate.")
+        keys.value(
+            "rates", &rates,
+            "Factors of the learning rate by patterns over parameters: `{'*.projection': 10}`; the last that matches counts."
+        )
         keys.section("schedule", &schedule, "The learning rate's course over training; a word alone is its kind.")
     }
 }

@@ -25,6 +25,7 @@ public struct RunConfig: Sendable, Equatable {
     public var noise = Noise()
     public var loss = Loss()
     public var optimizer = Optimizer()
+    public var ema = EMA()
     public var evaluate = Evaluate()
     public var checkpoint = Checkpoint()
     public var agreement = Agreement()
@@ -121,6 +122,7 @@ extension RunConfig: ConfigSection {
         keys.section("noise", &noise, "Feature-adaptive noise on representations during training (FANoise).")
         keys.section("loss", &loss, "The contrastive loss over the global batch.")
         keys.section("optimizer", &optimizer, "The update of the parameters.")
+        keys.section("ema", &ema, "A moving average of the parameters; a number alone is its decay.")
         keys.section("evaluate", &evaluate, "Retrieval measured during training.")
         keys.section("checkpoint", &checkpoint, "Saved states, from which a run resumes.")
         keys.section("agreement", &agreement, "Whether the ranks still hold the same model.")
@@ -145,6 +147,11 @@ extension RunConfig: ConfigSection {
                 names.contains(set), at: "checkpoint",
                 "checkpoint.best.set is '\(set)', but evaluate.sets has \(names.isEmpty ? "none" : names.joined(separator: ", "))"
             )
+        }
+        if let widest = loss.matryoshka.dimensions.values.max() {
+            keys.require(
+                widest <= model.embedding, at: "loss",
+                "loss.matryoshka.dimensions has \(widest), more than model.embedding, \(model.embedding)")
         }
         if let steps {
             keys.require(

@@ -18,11 +18,13 @@ public struct EvaluationReport: Sendable, Codable {
     /// Distinct concepts find a query that belongs to them among all of the set's.
     public var targetToQuery: RetrievalMetrics
     public var geometry: EmbeddingGeometry
+    /// Of prefixes of the embeddings, where the model was trained for them.
+    public var nested: [NestedPrecision] = []
 
     enum CodingKeys: String, CodingKey {
         case queryToTarget = "query_to_target"
         case targetToQuery = "target_to_query"
-        case geometry
+        case geometry, nested
     }
 
     /// For people: one line.
@@ -36,6 +38,16 @@ public struct EvaluationReport: Sendable, Codable {
     /// For metrics.jsonl: `prefix.precision_at_1` and so on.
     func measures(prefix: String) -> [MetricsRow.Measure] {
         let directions = [("query_to_target", queryToTarget), ("target_to_query", targetToQuery)]
+        let prefixes = nested.flatMap { nested in
+            [
+                MetricsRow.Measure(
+                    key: "\(prefix).query_to_target.precision_at_1.first_\(nested.dimension)",
+                    value: nested.queryToTarget),
+                MetricsRow.Measure(
+                    key: "\(prefix).target_to_query.precision_at_1.first_\(nested.dimension)",
+                    value: nested.targetToQuery),
+            ]
+        }
         return directions.flatMap { name, metrics in
             [
                 MetricsRow.Measure(key: "\(prefix).\(name).precision_at_1", value: metrics.precisionAt1),
@@ -47,7 +59,21 @@ public struct EvaluationReport: Sendable, Codable {
             MetricsRow.Measure(key: "\(prefix).alignment", value: geometry.alignment),
             MetricsRow.Measure(key: "\(prefix).uniformity", value: geometry.uniformity),
             MetricsRow.Measure(key: "\(prefix).effective_rank", value: geometry.effectiveRank),
-        ]
+        ] + prefixes
+    }
+}
+
+/// What the first dimensions of the embeddings can do by themselves.
+public struct NestedPrecision: Sendable, Codable {
+    public var dimension: Int
+    /// Precision@1 of queries, as in `RetrievalMetrics`.
+    public var queryToTarget: Double
+    public var targetToQuery: Double
+
+    enum CodingKeys: String, CodingKey {
+        case dimension
+        case queryToTarget = "query_to_target"
+        case targetToQuery = "target_to_query"
     }
 }
 
@@ -80,6 +106,8 @@ struct Evaluator {
     /// Rows encoded, and queries scored, at a time.
     let chunk: Int
     let communicator: any Communicator
+    /// Widths of prefixes that are scored too.
+    var dimensions: [Int] = []
     /// Called before each chunk of rows is encoded or scored; what it throws on one rank ends the evaluation on all.
     var beforeChunk: () throws -> Void = {}
 
@@ -109,20 +137,41 @@ struct Evaluator {
         let gallery = Floats(count: set.gallery.count * columns)
         gatherRows(allTargets, rows: set.gallery, columns: columns, into: gallery)
         let askers = evenRange(of: set.gallery.count, part: rank, of: size)
+        /// Both directions by the first `width` dimensions.
+        func metrics(_ width: Int) throws -> (queryToTarget: RetrievalMetrics, targetToQuery: RetrievalMetrics) {
+            let (candidates, queries) = (prefix(gallery, width), prefix(queries, width))
+            return (
+                try retrieval(
+                    queries: queries, queryIDs: Array(set.ids[mine]), gallery: candidates, galleryIDs: set.galleryIDs,
+                    columns: width, chunk: chunk, communicator: communicator, beforeChunk: beforeChunk),
+                try retrieval(
+                    queries: candidates[askers.lowerBound * width..<askers.upperBound * width],
+                    queryIDs: Array(set.galleryIDs[askers]), gallery: prefix(allQueries, width), galleryIDs: set.ids,
+                    columns: width, chunk: chunk, communicator: communicator, beforeChunk: beforeChunk)
+            )
+        }
+        let whole = try metrics(columns)
+        let nested = try dimensions.sorted().map { width in
+            let part = try metrics(width)
+            return NestedPrecision(
+                dimension: width, queryToTarget: part.queryToTarget.precisionAt1,
+                targetToQuery: part.targetToQuery.precisionAt1)
+        }
         return EvaluationReport(
-            queryToTarget: try retrieval(
-                queries: queries, queryIDs: Array(set.ids[mine]), gallery: gallery, galleryIDs: set.galleryIDs,
-                columns: columns, chunk: chunk,
-                communicator: communicator, beforeChunk: beforeChunk),
-            targetToQuery: try retrieval(
-                queries: gallery[askers.lowerBound * columns..<askers.upperBound * columns],
-                queryIDs: Array(set.galleryIDs[askers]),
-                gallery: allQueries, galleryIDs: set.ids, columns: columns, chunk: chunk, communicator: communicator,
-                beforeChunk: beforeChunk),
+            queryToTarget: whole.queryToTarget, targetToQuery: whole.targetToQuery,
             geometry: try EmbeddingGeometry(
                 queries: unit(queries), targets: unit(targets), allQueries: unit(allQueries),
                 allTargets: unit(allTargets), columns: columns,
-                firstRow: mine.lowerBound, communicator: communicator, beforeChunk: beforeChunk))
+                firstRow: mine.lowerBound, communicator: communicator, beforeChunk: beforeChunk), nested: nested)
+    }
+
+    /// The first dimensions of embeddings, unit vectors again where embeddings are.
+    private func prefix(_ rows: Floats, _ width: Int) -> Floats {
+        let columns = embedder.model.columns
+        guard width < columns, rows.count > 0 else { return rows }
+        let tape = Tape(.inference)
+        let part = tape.prefix(Tensor(rows, shape: [rows.count / columns, columns]), columns: width)
+        return embedder.normalizes ? tape.normalizeRows(part).values : part.values
     }
 
     /// Rows divided by their length: alignment and uniformity are defined on the sphere.
