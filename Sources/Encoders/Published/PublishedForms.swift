@@ -77,7 +77,7 @@ extension PublishedModel {
             [
                 "hidden_size": shape.width, "num_hidden_layers": shape.depth, "num_attention_heads": shape.heads,
                 "intermediate_size": shape.hidden, "hidden_act": names[shape.activation] ?? "gelu",
-                "layer_norm_eps": number(shape.epsilon), "attention_dropout": 0.0, "projection_dim": embedding,
+                "layer_norm_eps": number(shape.epsilon), "projection_dim": embedding,
             ]
         }
         // With 2 for the end's number, transformers takes the highest number for the end.
@@ -88,7 +88,7 @@ extension PublishedModel {
             }
         return [
             "architectures": ["CLIPModel"], "model_type": "clip", "projection_dim": embedding, "dtype": "float32",
-            "initializer_factor": 1.0, "logit_scale_init_value": 2.6592,
+            "logit_scale_init_value": 2.6592,
             "text_config": blocks(text.transformer).merging([
                 "model_type": "clip_text_model", "vocab_size": text.vocabulary,
                 "max_position_embeddings": text.positionRows, "eos_token_id": end, "bos_token_id": start,
