@@ -50,7 +50,9 @@ extension DualEncoder {
     /// Overwrites the adapters' first values with those of PEFT adapters where the configuration names some.
     func readAdapters(_ lora: RunConfig.LoRA) throws {
         for (side, folder) in [(Side.query, lora.query), (.target, lora.target)] {
-            try folder.map { try PEFTAdapter(tower: isShared ? "shared" : side.rawValue, of: parameters).read(from: $0) }
+            try folder.map {
+                try PEFTAdapter(tower: isShared ? "shared" : side.rawValue, of: parameters).read(from: $0)
+            }
         }
     }
 }
