@@ -8,9 +8,14 @@ import Layers
 
 extension DualEncoder {
     /// The model that a configuration describes, with initial weights; those of published towers are not in it yet (`ModelOrigins.fill`).
-    /// - Throws: `Failure(.configuration)` when the width of the embeddings is not decided.
+    /// - Throws: `Failure(.configuration)` when the width of the embeddings is not decided, or nested ones are wider.
     convenience init(_ configuration: RunConfig, _ assets: ModelAssets) throws {
         let embedding = try configuration.embeddingColumns(assets.origins)
+        if let widest = configuration.loss.matryoshka.dimensions.values.max(), widest > embedding {
+            throw Failure(
+                .configuration,
+                "loss.matryoshka.dimensions has \(widest), but the embeddings have \(embedding) columns; name smaller ones")
+        }
         func builder(_ side: Side) -> (inout ParameterPlan, String) -> any Encoder {
             let tower = assets.origins.tower(side, configuration)
             let vocabulary = assets.tokenizers[side]?.vocabularySize

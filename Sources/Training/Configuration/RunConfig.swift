@@ -148,10 +148,11 @@ extension RunConfig: ConfigSection {
                 "checkpoint.best.set is '\(set)', but evaluate.sets has \(names.isEmpty ? "none" : names.joined(separator: ", "))"
             )
         }
-        if let widest = loss.matryoshka.dimensions.values.max() {
+        // The width of published encoders is known when they are read.
+        if let widest = loss.matryoshka.dimensions.values.max(), case .value(let columns) = model.embedding {
             keys.require(
-                widest <= model.embedding, at: "loss",
-                "loss.matryoshka.dimensions has \(widest), more than model.embedding, \(model.embedding)")
+                widest <= columns, at: "loss",
+                "loss.matryoshka.dimensions has \(widest), more than model.embedding, \(columns)")
         }
         if let steps {
             keys.require(
