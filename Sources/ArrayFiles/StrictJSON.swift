@@ -26,10 +26,10 @@ public enum StrictJSON: Equatable, Sendable {
 
     /// The value of a whole text (RFC 8259, UTF-8): nothing but white space may follow it.
     ///
-    /// A value takes some forty bytes of memory, so their number is bounded too: one for every three bytes of text, which no text with
-    /// names reaches, and a few.
+    /// A value takes some forty bytes of memory, so their number is bounded too: five for every sixteen bytes of text, which neither
+    /// names nor a tokenizer's merges, ["a","b"], reach, and a few.
     public init(parsing bytes: UnsafeRawBufferPointer) throws(Malformed) {
-        var parser = Parser(bytes: bytes, valuesLeft: bytes.count / 3 + 4096)
+        var parser = Parser(bytes: bytes, valuesLeft: bytes.count * 5 / 16 + 4096)
         self = try parser.value(depth: 0)
         parser.skipSpace()
         guard parser.position == bytes.count else { throw parser.malformed("nothing after the value") }

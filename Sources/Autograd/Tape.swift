@@ -96,9 +96,14 @@ public final class Tape {
         pass(contribution, to: tensor)
     }
 
-    /// Hands a finished contribution to an intermediate without copying; `contribution` is not written to again by anybody.
+    /// Hands a finished contribution to an intermediate without copying; `contribution` is not written to again by anybody. A parameter
+    /// that is an operation's input as it stands accumulates it in its flat buffer.
     public func pass(_ contribution: Floats, to tensor: Tensor) {
         guard tensor.requiresGradient else { return }
+        if let gradient = tensor.parameterGradient {
+            addInto(gradient, contribution)
+            return
+        }
         guard let earlier = tensor.gradient else {
             tensor.gradient = contribution
             return

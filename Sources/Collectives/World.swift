@@ -109,6 +109,7 @@ public enum World {
             try check(cmpi_finalize(), "MPI_Finalize")
             return 0
         } catch {
+            signal(SIGTERM, SIG_DFL)  // what ends this rank from here on is another rank's failure, and no request to be told of
             let name = world.map { "\($0.rank)" } ?? ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_RANK"] ?? "?"
             if world?.claimFailure() ?? true {
                 write("[rank \(name) \(host)] \(error)")

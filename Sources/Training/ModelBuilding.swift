@@ -14,7 +14,8 @@ extension DualEncoder {
         if let widest = configuration.loss.matryoshka.dimensions.values.max(), widest > embedding {
             throw Failure(
                 .configuration,
-                "loss.matryoshka.dimensions has \(widest), but the embeddings have \(embedding) columns; name smaller ones")
+                "loss.matryoshka.dimensions has \(widest), but the embeddings have \(embedding) columns; name smaller ones"
+            )
         }
         func builder(_ side: Side) -> (inout ParameterPlan, String) -> any Encoder {
             let tower = assets.origins.tower(side, configuration)

@@ -131,7 +131,12 @@ struct AttentionTests {
             expectClose(dqkv, expected.dqkv, tolerance: tolerance, "dqkv \(lengths)")
             // A sum over all pairs at a distance: up to 130 of them in 9 sequences.
             let found = Floats(distances.map { dbias[$0] - 1 })
-            expectClose(found, expected.dbias, tolerance: 2000 * unitRoundoff, "dbias \(lengths)")
+            if lengths.allSatisfy({ $0 < 2 }) {
+                // One score has a softmax of 1, whatever it is.
+                #expect(found.array.allSatisfy { abs($0) < Float(2000 * unitRoundoff) }, "dbias \(lengths)")
+            } else {
+                expectClose(found, expected.dbias, tolerance: 2000 * unitRoundoff, "dbias \(lengths)")
+            }
             let untouched = dbias.array.indices.filter { !distances.contains($0) }
             #expect(untouched.allSatisfy { dbias[$0] == 1 })
         }

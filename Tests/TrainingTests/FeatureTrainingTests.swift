@@ -80,7 +80,8 @@ import Testing
         let whole = try train(folder.configuration())
         let again = try folder.configuration(name: "again")
         try train(again)
-        let curve = try curve(again)
+        // Rows of evaluations have no loss.
+        let curve = try curve(again).filter(\.isFinite)
         #expect(curve.count == 30 && curve[29] < curve[0] / 2, "\(curve)")
         let stopped = try folder.configuration(name: "stopped")
         #expect(try train(stopped, stopAfter: 8).summary.wasStopped)

@@ -164,6 +164,7 @@ final class Stepper {
         let sampler = try configuration.sampler(source)
         let assets = try ModelAssets(trainedOn: source, configuration)
         model = try DualEncoder(configuration, assets)
+        try assets.origins.fill(model, configuration)
         optimizer = try ShardedOptimizer(
             configuration, steps: steps, model: model, rank: communicator.rank, worldSize: communicator.size)
         step = try TrainingStep(

@@ -108,7 +108,8 @@ enum Variant: String, CaseIterable, CustomTestStringConvertible {
     /// A model of several buckets, which leave while backward still runs, whole and in chunks.
     @Test(arguments: ["null", "2"], [false, true])
     func bucketsThatLeaveEarlyAreComplete(_ chunk: String, isShared: Bool) throws {
-        let wide = "{kind: text, vocabulary: 280, context: 8, width: 256, depth: 2, heads: 2}"
+        // A shared encoder is one, so it is twice as deep.
+        let wide = "{kind: text, vocabulary: 280, context: 8, width: 256, depth: \(isShared ? 4 : 2), heads: 2}"
         let options = [
             "model.query=\(wide)", "model.target=\(wide)", "data.query={column: text, kind: text}",
             "model.shared=\(isShared)",

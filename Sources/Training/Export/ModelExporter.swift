@@ -172,13 +172,19 @@ private struct ModelExport {
         return model.parameters.values[model.parameters.layout.entries[index].range]
     }
 
+    /// Where the published model cuts its texts when no file says so.
+    private var publishedContext: Int? {
+        guard case .text(let text)? = trained.assets.origins.whole?.model.text?.plan else { return nil }
+        return text.context
+    }
+
     /// Texts are cut where training cut them.
     private mutating func setLongest(_ context: Int) throws {
         let name = "sentence_bert_config.json"
         var keys: [String: Any] = ["do_lower_case": false]
         if let data = files[name] {
             keys = try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? keys
-            if keys["max_seq_length"] as? Int == context { return }
+            if keys["max_seq_length"] as? Int ?? publishedContext == context { return }
         }
         keys["max_seq_length"] = context
         files[name] = try json(keys)
