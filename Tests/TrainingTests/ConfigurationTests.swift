@@ -51,7 +51,8 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
             // The user's own directory stands there.
             let published = "model.init=\(root)/Tests/EncodersTests/Golden/published/sentence"
             let config = try RunConfig.load(
-                "\(root)/configs/\(name)", options: name == "finetune.yaml" ? [published] : [])
+                "\(root)/configs/\(name)",
+                options: ["finetune.yaml", "reverse-dictionary.yaml"].contains(name) ? [published] : [])
             #expect(config.name == String(name.dropLast(5)))
         }
     }
