@@ -10,6 +10,21 @@ import Foundation
 @testable import Tokenizers
 @testable import Training
 
+/// Every row of a source of one file, as pictures with texts and as texts with texts, bad rows refused and left out.
+private func readRows(_ input: Input, _ format: DataFormat) throws {
+    try input.withFile { path in
+        for kind in [ColumnKind.picture, .text] {
+            let source = SourceDescription(
+                paths: [path], format: format,
+                columns: SourceColumns(query: Column(nil, kind), target: Column(nil, .text)))
+            for policy in [RowErrorPolicy.fail, .skip(maximumShare: 1)] {
+                guard let set = try tolerating({ try source.open(onError: policy) }) else { continue }
+                for row in 0..<set.count { _ = try tolerating { try set.row(row) } }
+            }
+        }
+    }
+}
+
 let targets: [FuzzTarget] = [
     FuzzTarget(name: "config") { input in
         guard let text = input.text else { return }
@@ -57,14 +72,10 @@ let targets: [FuzzTarget] = [
             precondition((try? JSONSerialization.jsonObject(with: input.data)) != nil || input.bytes.count > 0)
         }
     },
-    FuzzTarget(name: "jsonl") { input in
-        try input.withFile { path in
-            for policy in [RowErrorPolicy.fail, .skip(maximumShare: 1)] {
-                guard let set = try tolerating({ try JSONLDataset(path: path, onError: policy) }) else { continue }
-                for row in 0..<set.count { _ = try tolerating { try set.row(row) } }
-            }
-        }
-    },
+    FuzzTarget(name: "jsonl") { try readRows($0, .jsonl) },
+    FuzzTarget(name: "csv") { try readRows($0, .csv) },
+    FuzzTarget(name: "tsv") { try readRows($0, .tsv) },
+    FuzzTarget(name: "webdataset") { try readRows($0, .webdataset) },
     FuzzTarget(name: "tokenizer") { input in
         let tokenizer = try readTokenizer(json: input.data, name: "tokenizer.json")
         let text = "It's a test,  of 42 \u{1F600} tokens\n\u{0301} \u{FDFA}<|endoftext|>[SEP]"
