@@ -109,7 +109,8 @@ public enum World {
             try check(cmpi_finalize(), "MPI_Finalize")
             return 0
         } catch {
-            signal(SIGTERM, SIG_DFL)  // what ends this rank from here on is another rank's failure, and no request to be told of
+            // What ends this rank from here on is another rank's failure, and no request to be told of.
+            signal(SIGTERM, SIG_DFL)
             let name = world.map { "\($0.rank)" } ?? ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_RANK"] ?? "?"
             if world?.claimFailure() ?? true {
                 write("[rank \(name) \(host)] \(error)")
