@@ -40,11 +40,14 @@ struct TrainingState: Codable {
     var noiseShapes: [[[Double]]]
     /// The best evaluation so far; nil without one, and in the checkpoints of earlier versions.
     var best: BestCheckpoint?
+    /// Rows of the training data that could not be read and were replaced, on any rank, in order; nil for none.
+    var replacedRows: [Int]?
 
     enum CodingKeys: String, CodingKey {
         case step, data, best
         case evaluatedStep = "evaluated_step"
         case noiseShapes = "noise_shapes"
+        case replacedRows = "replaced_rows"
     }
 }
 
@@ -168,12 +171,14 @@ final class RunCheckpoints {
     ///
     /// - Parameters:
     ///   - best: the value of this step's evaluation, when it is the best so far.
+    ///   - replacedRows: rows that could not be read until now, on any rank.
     ///   - waits: whether to return only once the checkpoint is there: at the end of a run.
     ///   - flush: local; makes durable what belongs to the checkpoint but lies elsewhere: the metrics up to this step.
     /// - Throws: on every rank alike, what kept this save or the one under way from being made, unless `checkpoint.on_error` lets
     ///   the run go on; where there is no next save to hope for (`waits`), always.
     func save(
-        step: Int, evaluatedStep: Int, best value: Double?, waits: Bool, flush: () throws -> Void = {}
+        step: Int, evaluatedStep: Int, best value: Double?, replacedRows: Set<Int> = [], waits: Bool,
+        flush: () throws -> Void = {}
     ) throws {
         try tolerating(unless: false) { try pending?.save.finish() }
         settle()
@@ -182,7 +187,11 @@ final class RunCheckpoints {
         }
         try tolerating(unless: waits) {
             try agreed(communicator) { try flush() }
-            pending = (try begin(step, evaluatedStep, candidate ?? best, copies: !waits), candidate)
+            let state = TrainingState(
+                step: step, evaluatedStep: evaluatedStep, data: dataFingerprint,
+                noiseShapes: noise.state.map { $0.map(\.array) }, best: candidate ?? best,
+                replacedRows: replacedRows.isEmpty ? nil : replacedRows.sorted())
+            pending = (try begin(state, copies: !waits), candidate)
             if waits || !configuration.checkpoint.asynchronous { try pending?.save.finish() }
         }
         settle()
@@ -228,10 +237,7 @@ final class RunCheckpoints {
         if let best = ended.best { self.best = best }
     }
 
-    private func begin(_ step: Int, _ evaluatedStep: Int, _ best: BestCheckpoint?, copies: Bool) throws -> PendingSave {
-        let state = TrainingState(
-            step: step, evaluatedStep: evaluatedStep, data: dataFingerprint,
-            noiseShapes: noise.state.map { $0.map(\.array) }, best: best)
+    private func begin(_ state: TrainingState, copies: Bool) throws -> PendingSave {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let kept = optimizer.kept
@@ -242,11 +248,11 @@ final class RunCheckpoints {
             sources = communicator.rank == 0 ? self.copies : [sources[0]] + self.copies.dropFirst()
         }
         return try store.begin(
-            step: step, layout: model.parameters.layout, parameters: sources[0],
+            step: state.step, layout: model.parameters.layout, parameters: sources[0],
             optimizer: zip(kept, sources.dropFirst()).map { shard, values in
                 OptimizerShard(name: shard.name, ranges: shard.ranges, values: values)
             },
-            state: encoder.encode(state), config: configuration.yaml, extraFiles: extraFiles, best: best,
+            state: encoder.encode(state), config: configuration.yaml, extraFiles: extraFiles, best: state.best,
             communicator: communicator, warn: warn)
     }
 
@@ -262,7 +268,7 @@ final class RunCheckpoints {
         try agreed(communicator) {
             let layout = model.parameters.layout
             let file = "\(checkpoint.path)/state.json"
-            guard let state = try? JSONDecoder().decode(TrainingState.self, from: checkpoint.stateData) else {
+            guard var state = try? JSONDecoder().decode(TrainingState.self, from: checkpoint.stateData) else {
                 throw Failure(
                     .data,
                     "\(file): expected the keys step, evaluated_step, data and noise_shapes; resume from another checkpoint"
@@ -279,6 +285,7 @@ final class RunCheckpoints {
                     "the training data (\(dataName)) has changed since \(checkpoint.path) was saved: the run would go on on other data. Allow it "
                         + "with --allow-change data.train, or start another run with --set name=NAME")
             }
+            if state.data != dataFingerprint { state.replacedRows = nil }
             try checkpoint.loadParameters(layout: layout, into: model.parameters.values)
             try OptimizerRestoration(checkpoint, configuration, model).restore(
                 optimizer, allowed: allowedChanges, warn: warn)

@@ -51,6 +51,7 @@ public final class Trainer {
     /// For how many steps in a row each remark on the spectra has held, and which have been made.
     private var held: [String: Int] = [:]
     private var made: Set<String> = []
+    private var skipped: SkippedRows
 
     /// Loads the data, builds the model, and puts back the state of an earlier run.
     /// - Parameters:
@@ -142,6 +143,7 @@ public final class Trainer {
         }
         (self.source, self.sampler, self.assets) = (source, sampler, assets)
         (self.checkpoints, self.done, evaluatedStep) = (checkpoints, done, state?.evaluatedStep ?? 0)
+        skipped = SkippedRows(source, replaced: state?.replacedRows ?? [])
         agreement = ParameterAgreement(model.parameters, communicator)
         checkpoints.warn = { [log] in log.warn($0) }
         step.placeOfRow = { [source] in try? source.row($0, alternatives: false).place }
@@ -177,7 +179,6 @@ public final class Trainer {
             if let best = try bestValue(of: evaluation) { try save(best: best, waits: false) }
         }
         log.resumeTiming()
-        var skipped = SkippedRows(source)
         while true {
             let waited = loader.statistics.secondsWaited
             heartbeat.beat(.data, step: done)
@@ -187,7 +188,8 @@ public final class Trainer {
             report.seconds[.data] += loader.statistics.secondsWaited - waited
             done += 1
             watch(report)
-            if log.records(step: done) { try skipped.update(loader.statistics.replacedRows, communicator) }
+            skipped.note(batch.replacedRows)
+            if log.records(step: done) { try skipped.update(communicator) }
             try log.step(report, globalRows: batch.globalRows, skipped: skipped.count)
             if checkpoints.isSaving { try stalling { try checkpoints.poll() } }
             let isLast = done == steps
@@ -224,7 +226,10 @@ public final class Trainer {
         heartbeat.beat(.checkpoint, step: done)
         try stalling {
             if configuration.agreement.every != nil { try finishingSave { try agreement.check(step: done) } }
-            try checkpoints.save(step: done, evaluatedStep: evaluatedStep, best: best, waits: waits) { try log.flush() }
+            try skipped.update(communicator)
+            try checkpoints.save(
+                step: done, evaluatedStep: evaluatedStep, best: best, replacedRows: skipped.replaced, waits: waits
+            ) { try log.flush() }
         }
     }
 
@@ -335,34 +340,5 @@ extension DualEncoder {
         return ParameterBound(
             range: parameters.layout.entries[logTemperature.index].range,
             limits: min(least, published ?? least)...max(greatest, published ?? greatest))
-    }
-}
-
-/// Rows left out for being unreadable, on all ranks together.
-private struct SkippedRows {
-    private let source: any PairSource
-    private var replaced: Set<Int> = []
-
-    init(_ source: any PairSource) { self.source = source }
-
-    /// Left out when the data was opened, or replaced since the run was started or resumed.
-    var count: Int { source.skipped + replaced.count }
-
-    /// Brings together what the ranks have met. *Collective.*
-    /// - Throws: on every rank alike, `Failure(.data)` when they are more than the share allowed.
-    mutating func update(_ local: Set<Int>, _ communicator: any Communicator) throws {
-        guard case .skip(let share) = source.onError else { return }
-        let new = Buffer<Int64>(local.subtracting(replaced).sorted().map { Int64($0) })
-        let counts = try communicator.allGather(new.count)
-        let all = Buffer<Int64>(count: counts.reduce(0, +))
-        try communicator.allGather(new, counts: counts, into: all)
-        replaced.formUnion(all.array.map { Int($0) })
-        let rows = source.count + source.skipped
-        guard Double(count) <= share * Double(rows) else {
-            throw Failure(
-                .data,
-                "\(count) of \(rows) rows cannot be read, more than data.max_skipped, \(share), allows; look at the rows, or raise it"
-            )
-        }
     }
 }

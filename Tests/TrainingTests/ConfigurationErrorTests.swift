@@ -221,6 +221,11 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
         #expect(failure?.kind == .configuration && failure?.message.contains("more than") == true)
     }
 
+    @Test func anEmptyFileHasNoKeys() {
+        let failure = #expect(throws: Failure.self) { try RunConfig.load("/dev/null") }
+        #expect(failure?.kind == .configuration && failure?.message.contains("key 'name' is missing") == true)
+    }
+
     /// Numbers that nobody means and that would overflow later.
     @Test(arguments: [
         "data.augment.shift=5000", "evaluate.every=9223372036854775807", "checkpoint.every=0",

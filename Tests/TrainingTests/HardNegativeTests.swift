@@ -86,7 +86,7 @@ import Testing
         #expect(found.count == 12 && zip(expected, found).allSatisfy { abs($0 - $1) <= 1e-4 * max(1, abs($0)) })
     }
 
-    /// Each rank meets its own unreadable rows; the metrics count all of them.
+    /// Each rank meets its own unreadable rows; the metrics count all of them, those met before a resumption too.
     @Test(arguments: 1...3) func skippedRowsAreCountedOverAllRanks(ranks: Int) throws {
         let tiny = try TinyRun.shared.get()
         let folder = "\(tiny.folder)/skipped-\(ranks)"
@@ -99,6 +99,10 @@ import Testing
         let configuration = try tiny.configuration(options + ["data.max_skipped=0.2"])
         try train(configuration, ranks: ranks)
         #expect(try metrics(configuration).last?["skipped_rows"] as? Double == 4)
+        let parted = try tiny.configuration(options + ["data.max_skipped=0.2"])
+        #expect(try train(parted, ranks: 1, stopAfter: 10).summary.wasStopped)
+        try train(parted, ranks: ranks)
+        #expect(try metrics(parted).last?["skipped_rows"] as? Double == 4)
         let strict = try tiny.configuration(options + ["data.max_skipped=0.05"])
         #expect(throws: (any Error).self) { try train(strict, ranks: ranks) }
     }

@@ -4,7 +4,7 @@ import Failures
 
 /// What loading did so far.
 public struct LoaderStatistics: Sendable, Equatable {
-    /// Rows that this rank could not read and replaced while loading. Ranks may meet the same ones.
+    /// Rows that could not be read and were replaced in the batches given to this rank. Ranks may meet the same ones.
     public var replacedRows: Set<Int> = []
     /// Seconds that `next()` waited for batches.
     public var secondsWaited = 0.0
@@ -23,6 +23,7 @@ public final class BatchLoader {
     private var nextStep: Int
     private let lastStep: Int
     private var secondsWaited = 0.0
+    private var replacedRows: Set<Int> = []
 
     /// - Parameters:
     ///   - rank: this rank, 0 ..< `worldSize`.
@@ -48,10 +49,12 @@ public final class BatchLoader {
                 maximumNegatives, global.sources.map { source.parts[$0].maximumNegatives }.max() ?? 0)
             let local = try preparer.training(
                 rows: Array(global.rows[part]), step: step, firstRow: part.lowerBound, negatives: negatives)
-            return PairBatch(
+            var batch = PairBatch(
                 step: step, epoch: global.epoch, queries: local.queries, targets: local.targets,
                 targetsPerRow: 1 + negatives, ids: local.rows.map { source.ids[$0] }, targetIDs: local.targetIDs,
                 firstRow: part.lowerBound, globalRows: global.rows.count, rowIndices: local.rows)
+            batch.replacedRows = local.replaced
+            return batch
         }
         self.preparer = preparer
         self.make = make
@@ -72,6 +75,7 @@ public final class BatchLoader {
         let batch = try prefetcher.map { try $0.next() } ?? make(nextStep)
         guard let batch else { throw Failure(.internal, "a batch was asked for after the loader was stopped") }
         nextStep += 1
+        replacedRows.formUnion(batch.replacedRows)
         return batch
     }
 
@@ -81,7 +85,7 @@ public final class BatchLoader {
     public var statistics: LoaderStatistics {
         let kept = preparer.kept
         return LoaderStatistics(
-            replacedRows: preparer.replacedRows, secondsWaited: secondsWaited,
+            replacedRows: replacedRows, secondsWaited: secondsWaited,
             keptPictures: kept.pictures,
             keptBytes: kept.bytes)
     }

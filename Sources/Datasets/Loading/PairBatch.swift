@@ -43,6 +43,8 @@ public struct PairBatch: Sendable {
     public var globalRows: Int
     /// Row of the data that each local row shows, B entries.
     public var rowIndices: [Int]
+    /// Rows of the data that could not be read, for which others stand here.
+    public var replacedRows: Set<Int> = []
 
     /// The concept of negatives that belong to none: no row has it.
     public static let noConcept = ConceptIDs.own("")

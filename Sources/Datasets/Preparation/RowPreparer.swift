@@ -93,8 +93,6 @@ final class RowPreparer: Sendable {
         sides = [preparation.query, preparation.target].enumerated().map { Side($1, index: UInt32($0), seed: seed) }
     }
 
-    /// Rows found unreadable while preparing.
-    var replacedRows: Set<Int> { unreadable.withLock { $0 } }
     var kept: (pictures: Int, bytes: Int) { store.kept }
 
     /// Training rows of a rank.
@@ -105,6 +103,8 @@ final class RowPreparer: Sendable {
         var targetIDs: [Int64]
         /// The rows that were taken.
         var rows: [Int]
+        /// The rows that could not be, and for which others were.
+        var replaced: Set<Int>
     }
 
     /// Both sides of training rows, augmented, each target followed by `count` negatives.
@@ -118,15 +118,18 @@ final class RowPreparer: Sendable {
         var ids: [Int64] = []
         var queries: [Prepared] = []
         var targets: [Prepared] = []
+        var replaced: Set<Int> = []
         for (offset, row) in rows.enumerated() {
             let globalRow = firstRow + offset
             let first = globalRow * (1 + count)
             let alternatives =
                 sides[0].needsAlternatives(step: step, row: globalRow)
                 || sides[1].needsAlternatives(step: step, row: first)
-            let (index, found) = try readable(row) { index in
+            var passed: Set<Int> = []
+            let (index, found) = try readable(row, &replaced) { index in
                 let content = try source.row(index, alternatives: alternatives)
-                let chosen = try choose(count, of: content, row: index, step: step, globalRow: globalRow)
+                let chosen = try choose(
+                    count, of: content, row: index, step: step, globalRow: globalRow, &passed)
                 return (
                     try prepare(content.query, content.queryPrefix, content.place, side: 0, step: step, row: globalRow),
                     try chosen.enumerated().map { place, target in
@@ -136,6 +139,7 @@ final class RowPreparer: Sendable {
                     chosen.map { $0.id ?? PairBatch.noConcept }
                 )
             }
+            replaced.formUnion(passed)
             taken.append(index)
             queries.append(found.0)
             targets += found.1
@@ -144,12 +148,13 @@ final class RowPreparer: Sendable {
         return Rows(
             queries: assemble(queries, sides[0], step: step, firstRow: firstRow),
             targets: assemble(targets, sides[1], step: step, firstRow: firstRow * (1 + count)), targetIDs: ids,
-            rows: taken)
+            rows: taken, replaced: replaced)
     }
 
     /// A row's own target and `count` negatives.
+    /// - Parameter replaced: gets the rows that a negative was to be of and that cannot be read.
     private func choose(
-        _ count: Int, of content: PairRow, row: Int, step: Int, globalRow: Int
+        _ count: Int, of content: PairRow, row: Int, step: Int, globalRow: Int, _ replaced: inout Set<Int>
     ) throws -> [Negative] {
         var chosen = [Negative(content.target, id: source.ids[row])]
         var pool = content.negatives
@@ -157,7 +162,9 @@ final class RowPreparer: Sendable {
             let others = part(of: row).rows
             for place in 0..<count {
                 let draw = negatives.integer(below: others.count, step: step, row: globalRow, column: place)
-                let (index, other) = try readable(others.lowerBound + draw) { try source.row($0, alternatives: false) }
+                let (index, other) = try readable(others.lowerBound + draw, &replaced) {
+                    try source.row($0, alternatives: false)
+                }
                 chosen.append(Negative(other.target, id: source.ids[index]))
             }
             return chosen
@@ -189,8 +196,10 @@ final class RowPreparer: Sendable {
     }
 
     /// What `read` makes of the row, or of the next one of its source that can be read.
-    private func readable<Content>(_ row: Int, _ read: (Int) throws -> Content) throws -> (index: Int, content: Content)
-    {
+    /// - Parameter replaced: gets the rows that cannot be.
+    private func readable<Content>(
+        _ row: Int, _ replaced: inout Set<Int>, _ read: (Int) throws -> Content
+    ) throws -> (index: Int, content: Content) {
         let rows = part(of: row).rows
         var index = row
         var tried = 0
@@ -201,6 +210,7 @@ final class RowPreparer: Sendable {
                     try noteUnreadable(index, share: share, failure)
                 }
             }
+            replaced.insert(index)
             tried += 1
             guard tried < rows.count else {
                 throw Failure(.data, "no row of a source can be read: rows \(rows) of \(source.name)")

@@ -59,8 +59,9 @@ public struct RunConfig: Sendable, Equatable {
     ///   each with file and line (or the option), key, what was found and what was expected.
     public static func load(_ path: String, options: [String] = []) throws -> RunConfig {
         // A byte more than is allowed is enough to tell, whatever the file is: it may have no end.
+        // Of an empty file `read` makes nil, not an error.
         guard let file = FileHandle(forReadingAtPath: path),
-            let data = try? file.read(upToCount: ConfigTree.maximumBytes + 1)
+            let data = try? file.read(upToCount: ConfigTree.maximumBytes + 1) ?? Foundation.Data()
         else {
             throw Failure(.inputMissing, "configuration file \(path) cannot be read; see configs/ for examples")
         }
