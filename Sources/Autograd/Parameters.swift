@@ -61,6 +61,21 @@ public struct ParameterPlan: Sendable {
     }
 }
 
+/// Where the flat buffers of `Parameters` lie.
+public struct ParameterMemory {
+    public let values: Floats
+    public let gradients: Floats
+    /// Whether the values are filled here: with values that others have in common, one of them does it for all.
+    public let isFilledHere: Bool
+
+    /// `values` and `gradients` hold at least as many elements as the two layouts.
+    public init(values: Memory, gradients: Memory, isFilledHere: Bool) {
+        self.values = Floats(memory: values, count: values.byteCount / MemoryLayout<Float>.stride)
+        self.gradients = Floats(memory: gradients, count: gradients.byteCount / MemoryLayout<Float>.stride)
+        self.isFilledHere = isFilledHere
+    }
+}
+
 /// Values of all parameters and gradients of the trainable ones, each one flat buffer.
 ///
 /// The trainable parameters come first: they are one layout by themselves, which gradients, moments and the exchange between ranks
@@ -81,11 +96,31 @@ public final class Parameters {
     private let tensors: [Tensor]
 
     /// Allocates the flat buffers and fills them: element k of parameter p is a function of (seed, p, k) alone.
-    /// - Parameter frozen: indices in the plan's layout of parameters that get no gradient.
-    public init(_ plan: ParameterPlan, seed: UInt64, frozen: Set<Int> = []) {
+    /// - Parameters:
+    ///   - frozen: indices in the plan's layout of parameters that get no gradient.
+    ///   - memory: nil for memory of its own.
+    public init(_ plan: ParameterPlan, seed: UInt64, frozen: Set<Int> = [], memory: ParameterMemory? = nil) {
         let (layout, trainable) = plan.layout.movingBehind(frozen)
-        let values = Floats(repeating: 0, count: layout.count)
-        let gradients = Floats(repeating: 0, count: trainable.count)
+        let values = memory?.values[0..<layout.count] ?? Floats(count: layout.count)
+        let gradients = memory?.gradients[0..<trainable.count] ?? Floats(count: trainable.count)
+        gradients.fill(0)
+        if memory?.isFilledHere ?? true { Self.fill(values, layout, plan, seed: seed) }
+        self.layout = layout
+        self.trainable = trainable
+        trainableIndices = layout.entries.indices.filter { !frozen.contains($0) }
+        self.values = values
+        self.gradients = gradients
+        adapters = plan.adapters
+        self.tensors = layout.entries.enumerated().map { index, entry in
+            Tensor(
+                parameter: index, shape: entry.shape, values: values[entry.range],
+                gradient: frozen.contains(index) ? nil : gradients[entry.range])
+        }
+    }
+
+    /// First values, and zeros between tensors.
+    private static func fill(_ values: Floats, _ layout: ParameterLayout, _ plan: ParameterPlan, seed: UInt64) {
+        values.fill(0)
         for (entry, (stream, initializer)) in zip(layout.entries, plan.initializers) {
             let view = values[entry.range]
             let field = RandomField(seed: seed, purpose: .initialWeights, stream: stream)
@@ -101,17 +136,6 @@ public final class Parameters {
                     view.base[element] = bound * (2 * field.uniform(row: 0, column: element) - 1)
                 }
             }
-        }
-        self.layout = layout
-        self.trainable = trainable
-        trainableIndices = layout.entries.indices.filter { !frozen.contains($0) }
-        self.values = values
-        self.gradients = gradients
-        adapters = plan.adapters
-        self.tensors = layout.entries.enumerated().map { index, entry in
-            Tensor(
-                parameter: index, shape: entry.shape, values: values[entry.range],
-                gradient: frozen.contains(index) ? nil : gradients[entry.range])
         }
     }
 

@@ -1,8 +1,14 @@
 // One function per MPI call; see the header.
+#define _GNU_SOURCE
 #include "CMPI.h"
+
+#include <errno.h>
+#include <fcntl.h>
 
 #include <mpi.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(MPI_Comm) == sizeof(cmpi_comm), "MPI_Comm is not a pointer: this shim is for Open MPI");
@@ -36,11 +42,12 @@ int cmpi_library_version(char *text) {
     return MPI_Get_library_version(text, &length);
 }
 
-int cmpi_init(int *funneled) {
+int cmpi_init(int *funneled, int *serialized) {
     int provided = MPI_THREAD_SINGLE;
-    int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
     if (code != MPI_SUCCESS) return code;
     *funneled = provided >= MPI_THREAD_FUNNELED;
+    *serialized = provided >= MPI_THREAD_SERIALIZED;
     return MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
 }
 
@@ -76,13 +83,35 @@ int cmpi_comm_duplicate_world(cmpi_comm *comm) {
 int cmpi_comm_rank(cmpi_comm comm, int *rank) { return MPI_Comm_rank(comm_of(comm), rank); }
 int cmpi_comm_size(cmpi_comm comm, int *size) { return MPI_Comm_size(comm_of(comm), size); }
 
-int cmpi_comm_shared_size(cmpi_comm comm, int *size) {
+int cmpi_comm_shared_leader(cmpi_comm comm, int *leader) {
     MPI_Comm shared = MPI_COMM_NULL;
-    int code = MPI_Comm_split_type(comm_of(comm), MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &shared);
-    if (code == MPI_SUCCESS) code = MPI_Comm_size(shared, size);
+    int code = MPI_Comm_rank(comm_of(comm), leader);
+    if (code == MPI_SUCCESS) code = MPI_Comm_split_type(comm_of(comm), MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &shared);
+    if (code == MPI_SUCCESS) code = MPI_Bcast(leader, 1, MPI_INT, 0, shared);
     if (code == MPI_SUCCESS) code = MPI_Comm_free(&shared);
     return code;
 }
+
+int cmpi_memory_create(int64_t bytes) {
+    int descriptor = memfd_create("fanoise", MFD_CLOEXEC);
+    if (descriptor < 0) return -1;
+    int code;
+    do code = posix_fallocate(descriptor, 0, bytes);
+    while (code == EINTR);
+    if (code == 0) return descriptor;
+    close(descriptor);
+    errno = code;
+    return -1;
+}
+
+void *cmpi_memory_map(int descriptor, int64_t bytes) {
+    void *address = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    return address == MAP_FAILED ? NULL : address;
+}
+
+void cmpi_word_publish(int64_t *word, int64_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
+
+int64_t cmpi_word_read(const int64_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 
 int cmpi_allgather_bytes(const void *mine, void *all, int bytes, cmpi_comm comm) {
     return MPI_Allgather(mine, bytes, MPI_BYTE, all, bytes, MPI_BYTE, comm_of(comm));

@@ -10,6 +10,12 @@ public struct CollectiveSettings: Sendable {
     /// Whether every collective is first compared between ranks (kind, type, counts, root, order). Under MPI this makes
     /// `start` wait for the other ranks' `start`; `ThreadWorld` always compares, because there it costs nothing.
     public var checks: Bool
+    /// Whether ranks of one node share memory where they can; equal on all ranks.
+    public var sharesMemory = true
+    /// At most so many ranks of a machine, consecutive ones, are one node; nil for all of them.
+    public var ranksPerNode: Int?
+    /// Whether a thread moves collectives on while the ranks compute: nil for where they span several nodes.
+    public var progresses: Bool?
     /// Most elements of one message or of one call of MPI, whose counts are `int`; smaller in tests.
     public var chunk: Int
 
@@ -25,7 +31,8 @@ public struct CollectiveSettings: Sendable {
         self.chunk = chunk
     }
 
-    /// The given values, else those of `FANOISE_DEADLINE` (seconds) and `FANOISE_CHECK_COLLECTIVES` (0 or 1), else the defaults.
+    /// The given values, else those of `FANOISE_DEADLINE` (seconds), `FANOISE_CHECK_COLLECTIVES`, `FANOISE_SHARED_MEMORY` and
+    /// `FANOISE_PROGRESS_THREAD` (0 or 1), `FANOISE_RANKS_PER_NODE` (a number), else the defaults.
     /// - Throws: `Failure(.configuration)` when a variable is neither; `Failure(.usage)` when `deadline` is not positive.
     public static func resolve(
         deadline: Duration?, checks: Bool?, environment given: [String: String]? = nil
@@ -47,15 +54,24 @@ public struct CollectiveSettings: Sendable {
             }
             settings.deadline = .seconds(seconds)
         }
-        if let checks {
-            settings.checks = checks
-        } else if let text = environment["FANOISE_CHECK_COLLECTIVES"] {
-            guard text == "0" || text == "1" else {
-                throw Failure(.configuration, "FANOISE_CHECK_COLLECTIVES is '\(text)', neither 0 nor 1")
+        settings.checks = try checks ?? flag("FANOISE_CHECK_COLLECTIVES", environment) ?? settings.checks
+        settings.sharesMemory = try flag("FANOISE_SHARED_MEMORY", environment) ?? settings.sharesMemory
+        if let text = environment["FANOISE_RANKS_PER_NODE"] {
+            guard let count = Int(text), count >= 1 else {
+                throw Failure(.configuration, "FANOISE_RANKS_PER_NODE is '\(text)', not a positive number of ranks")
             }
-            settings.checks = text == "1"
+            settings.ranksPerNode = count
         }
+        settings.progresses = try flag("FANOISE_PROGRESS_THREAD", environment)
         return settings
+    }
+
+    private static func flag(_ name: String, _ environment: [String: String]) throws -> Bool? {
+        guard let text = environment[name] else { return nil }
+        guard text == "0" || text == "1" else {
+            throw Failure(.configuration, "\(name) is '\(text)', neither 0 nor 1")
+        }
+        return text == "1"
     }
 }
 

@@ -27,7 +27,8 @@ extension Int64: CollectiveElement { public static var elementType: ElementType 
 extension UInt8: CollectiveElement { public static var elementType: ElementType { .uint8 } }
 
 /// How the values of the ranks become one: folded in rank order, so that all ranks, all runs and all worlds of one size get the
-/// same bits. Integer sums wrap; minimum and maximum are NaN when any rank's value is.
+/// same bits; a reduce-scatter of node memory over several nodes is folded in rank order within each node, then in the order of the nodes.
+/// Integer sums wrap; minimum and maximum are NaN when any rank's value is.
 public enum Reduction: Int32, Sendable { case sum, minimum, maximum }
 
 /// A typed region taking part in a collective; holds its memory until the request is done.
@@ -42,6 +43,11 @@ public struct Payload: @unchecked Sendable {
         address = UnsafeMutableRawPointer(buffer.base)
         count = buffer.count
         type = Element.elementType
+    }
+
+    /// A part of memory that holds elements of a type known only when the program runs.
+    init(memory: Memory, address: UnsafeMutableRawPointer, count: Int, type: ElementType) {
+        (self.memory, self.address, self.count, self.type) = (memory, address, count, type)
     }
 }
 
@@ -81,6 +87,10 @@ public protocol Communicator: AnyObject {
     var size: Int { get }
     /// Ranks that share this machine with this one, itself included.
     var ranksOnThisHost: Int { get }
+    /// The ranks of each node, ascending; nodes in the order of their first ranks. Ranks of a node share a machine's memory.
+    var nodes: [[Int]] { get }
+    /// Whether the ranks are threads of one process.
+    var sharesProcess: Bool { get }
     /// How long a rank waits for the others, and how long it may itself get nowhere.
     var deadline: Duration { get }
     /// The training step, for messages; set by the caller.
@@ -89,6 +99,9 @@ public protocol Communicator: AnyObject {
     /// is complete at the end of the job at the latest.
     /// - Precondition: counts fit the buffers: see `Collective`.
     func start(_ collective: Collective) throws -> any CollectiveRequest
+    /// Memory for a buffer that collectives will use for long, shared with this rank's neighbours where that can be. *Collective*: same
+    /// kind and size on every rank. Contents are undefined.
+    func nodeMemory(_ kind: NodeMemoryKind, byteCount: Int) throws -> NodeMemory
 }
 
 extension Communicator {

@@ -1,4 +1,5 @@
-// The ranks of an MPI job. Not here: messages (Schedules.swift), the side channel (RollCall.swift), start and end of MPI (World.swift).
+// The ranks of an MPI job. Not here: messages (Schedules.swift, SharedSchedules.swift), the side channel (RollCall.swift), start and end of
+// MPI (World.swift).
 
 import Buffers
 import Foundation
@@ -7,15 +8,21 @@ import Foundation
 ///
 /// Nothing in it blocks inside MPI: a rank that waits tests, at first spinning, then giving up its processor, so that its latency
 /// is MPI's own; after a second it also serves the side channel, and past the deadline says who is missing.
+///
+/// MPI moves messages only inside its own calls. Where ranks span several nodes, a thread calls it now and then while this rank computes
+/// and collectives are under way (`ProgressThread`); `lock` keeps the two apart.
 public final class MPIWorld: Communicator {
     public let rank: Int
     public let size: Int
+    public private(set) var nodes: [[Int]]
     public let ranksOnThisHost: Int
     public var deadline: Duration { settings.deadline }
     public var step = 0
 
     /// Set before the first collective.
-    var settings = CollectiveSettings()
+    var settings = CollectiveSettings() {
+        didSet { nodes = Self.split(nodes, into: settings.ranksPerNode) }
+    }
     private let data: MPIGroup
     private let rollCall: RollCall
     private let control: MPIGroup
@@ -25,6 +32,18 @@ public final class MPIWorld: Communicator {
     /// Unsuccessful tests before a waiting rank gives up its processor; 0 when ranks outnumber processors.
     private let spins: Int
     private var lastServed = ContinuousClock.now
+    /// Held by whoever calls MPI.
+    let lock = NSLock()
+    private var thread: ProgressThread?
+    /// What went wrong on the progress thread; thrown by the next call of this rank's own.
+    private var failure: (any Error)?
+    /// What this rank shares with its neighbours, as long as somebody uses it.
+    private var shared: [(memory: WeakMemory, region: SharedMemory)] = []
+    /// Present once memory is shared.
+    private var flags: (memory: Memory, words: NodeFlags)?
+    private var sharedCollectives = 0
+    /// Why memory is not shared although it might be; nil until that has been tried.
+    public private(set) var sharingRefusal: String?
 
     /// *Collective.* Blocks without deadline; MPI has been initialised.
     init(host: String) throws {
@@ -32,7 +51,12 @@ public final class MPIWorld: Communicator {
         control = try MPIGroup()
         rank = try data.rank()
         size = try data.size()
-        ranksOnThisHost = try data.sharedSize()
+        let leader = try data.nodeLeader()
+        let leaders = try data.gatherBytes(withUnsafeBytes(of: Int64(leader)) { Array($0) }, size: size)
+        nodes = Self.nodes(
+            leaders: (0..<size).map { rank in
+                leaders.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: 8 * rank, as: Int64.self)) }
+            })
         let width = 64
         let name = Array(host.utf8.prefix(width))
         let names = try data.gatherBytes(name + Array(repeating: 0, count: width - name.count), size: size)
@@ -40,7 +64,27 @@ public final class MPIWorld: Communicator {
             String(decoding: names[$0..<$0 + width].prefix { $0 != 0 }, as: UTF8.self)
         }
         rollCall = RollCall(rank: rank, size: size, hosts: hosts, group: control)
+        ranksOnThisHost = nodes.first { $0.contains(leader) }?.count ?? 1
         spins = ranksOnThisHost > ProcessInfo.processInfo.activeProcessorCount ? 0 : 1000
+    }
+
+    /// Ranks by node, from the lowest rank of each rank's node.
+    static func nodes(leaders: [Int]) -> [[Int]] {
+        Dictionary(grouping: leaders.indices) { leaders[$0] }.values.sorted { $0[0] < $1[0] }
+    }
+
+    /// Nodes of at most `count` ranks each.
+    static func split(_ nodes: [[Int]], into count: Int?) -> [[Int]] {
+        guard let count else { return nodes }
+        return nodes.flatMap { node in
+            stride(from: 0, to: node.count, by: count).map { Array(node[$0..<min($0 + count, node.count)]) }
+        }.sorted { $0[0] < $1[0] }
+    }
+
+    /// Lets a thread move collectives on, where the settings or the layout want one.
+    func startProgress(isAllowed: Bool) {
+        guard isAllowed, settings.progresses ?? (nodes.count > 1) else { return }
+        thread = ProgressThread { [weak self] in self?.progressBehind() ?? false }
     }
 
     public func start(_ collective: Collective) throws -> any CollectiveRequest {
@@ -55,13 +99,48 @@ public final class MPIWorld: Communicator {
         switch collective {
         case .allReduce(let values, let reduction): return ReduceSchedule(allReduce: values, reduction, route)
         case .allGather(let local, let counts, let result):
+            if let node = view(of: result, .common) {
+                return SharedGatherSchedule(local, counts: counts, into: result, route, node)
+            }
             return GatherSchedule(local, counts: counts, into: result, route)
         case .reduceScatter(let values, let counts, let result, let reduction):
+            if let node = view(of: values, .own) {
+                return SharedReduceSchedule(values, counts: counts, into: result, reduction, route, node)
+            }
             return ReduceSchedule(reduceScatter: values, counts: counts, into: result, reduction, route)
         case .broadcast(let values, let root): return LibrarySchedule(broadcast: values, root: root, route)
         case .barrier: return LibrarySchedule(barrier: route)
         }
     }
+
+    /// How this rank's node shares the memory of a payload; nil where it does not. Counts: every rank asks for the same collectives.
+    private func view(of payload: Payload, _ kind: NodeMemoryKind) -> NodeView? {
+        shared.removeAll { $0.memory.memory == nil }
+        guard let flags,
+            let (region, offset) = shared.lazy.compactMap({ entry -> (SharedMemory, Int)? in
+                guard entry.region.kind == kind, let offset = entry.region.offset(of: payload) else { return nil }
+                return (entry.region, offset)
+            }).first
+        else { return nil }
+        sharedCollectives += 1
+        return NodeView(
+            memory: region, flags: flags.words, number: sharedCollectives, offset: offset, nodes: nodes,
+            index: nodes.firstIndex { $0.contains(rank) } ?? 0)
+    }
+
+    /// Makes the words of this node when there are none yet. *Collective.* False where memory cannot be shared.
+    func prepareFlags() throws -> Bool {
+        if flags == nil, let (memory, region) = try share(.own, byteCount: NodeFlags.byteCount) {
+            flags = (memory, NodeFlags(region))
+        }
+        return flags != nil
+    }
+
+    /// Collectives find this memory from now on.
+    func remember(_ memory: Memory, _ region: SharedMemory) { shared.append((WeakMemory(memory), region)) }
+
+    /// Memory is not shared from now on.
+    func refuse(_ reason: String) { sharingRefusal = reason }
 
     /// Two tags per collective; the smallest range that MPI guarantees (0 ... 32767) serves 16384 collectives under way.
     private func route(_ group: MPIGroup) -> Route {
@@ -70,8 +149,11 @@ public final class MPIWorld: Communicator {
 
     private func begin(_ schedule: any Schedule, holding collective: Collective?) throws -> MPIRequest {
         let request = MPIRequest(schedule, collective, last, world: self)
-        active.append(request)
-        try request.progress()
+        try lock.withLock {
+            active.append(request)
+            try request.progress()
+        }
+        if !request.isDone { thread?.wake() }
         return request
     }
 
@@ -79,10 +161,14 @@ public final class MPIWorld: Communicator {
     func finish() throws {
         last = RankReport(sequence: last.sequence, step: step, signature: CollectiveSignature(kind: .finish))
         try begin(LibrarySchedule(barrier: route(control)), holding: nil).wait()
+        thread?.stop()
     }
 
     /// Whether this rank is the one whose message the user sees.
-    func claimFailure() -> Bool { rollCall.claimFailure(last) }
+    func claimFailure() -> Bool {
+        thread?.stop()
+        return lock.withLock { rollCall.claimFailure(last) }
+    }
 
     /// Compares what all ranks say about the collective that they start now; waits for them.
     private func checkAgreement() throws {
@@ -99,13 +185,26 @@ public final class MPIWorld: Communicator {
     }
 
     /// Moves every collective under way on: one may wait for what another rank sends in a later one.
-    fileprivate func progress() throws {
+    fileprivate func progress() throws { try lock.withLock { try progressLocked() } }
+
+    private func progressLocked() throws {
+        if let failure { throw failure }
         var anyDone = false
         for request in active {
             try request.progress()
             anyDone = anyDone || request.isDone
         }
         if anyDone { active.removeAll { $0.isDone } }
+    }
+
+    /// The progress thread's turn; false when there is nothing to do.
+    private func progressBehind() -> Bool {
+        // Whoever holds the lock moves things on.
+        guard lock.try() else { return true }
+        defer { lock.unlock() }
+        guard failure == nil else { return false }
+        do { try progressLocked() } catch { failure = error }
+        return !active.isEmpty
     }
 
     /// Tests until `request` is complete. Spins, then yields, then (after a second) naps and listens; past the deadline, asks.
@@ -134,18 +233,18 @@ public final class MPIWorld: Communicator {
         let now = ContinuousClock.now
         guard now - lastServed > .milliseconds(500) else { return }
         lastServed = now
-        try rollCall.serve(last)
+        try lock.withLock { try rollCall.serve(last) }
     }
 
     /// Serves the side channel, asks past the deadline, and throws when the answers are in.
     private func listen(_ report: RankReport, _ waited: Duration, _ vigil: inout Vigil) throws {
         guard waited - vigil.lastServed > .milliseconds(10) else { return }
         vigil.lastServed = waited
-        try rollCall.serve(last)
+        try lock.withLock { try rollCall.serve(last) }
         // Another rank ends the job; the launcher is about to end this one. Wait for that, but not for ever.
         if vigil.givesUp == nil, !rollCall.failing.isEmpty { vigil.givesUp = waited + .seconds(30) }
         if vigil.givesUp == nil, waited > settings.deadline {
-            try rollCall.ask()
+            try lock.withLock { try rollCall.ask() }
             vigil.givesUp = waited + RollCall.grace
         }
         guard let givesUp = vigil.givesUp, waited > givesUp else { return }
@@ -175,11 +274,11 @@ private final class CheckSchedule: Schedule {
 
     init(_ post: @escaping (inout Mailbox) throws -> Void) { self.post = post }
 
-    func advance(_ mail: inout Mailbox) throws -> Bool {
-        guard !posted else { return false }
+    func advance(_ mail: inout Mailbox) throws -> Advance {
+        guard !posted else { return .complete }
         posted = true
         try post(&mail)
-        return !mail.isEmpty
+        return .posted
     }
 }
 
@@ -214,7 +313,10 @@ private final class MPIRequest: CollectiveRequest {
         do {
             try mail.test()
             while mail.isEmpty {
-                guard try schedule.advance(&mail) else {
+                switch try schedule.advance(&mail) {
+                case .posted: break
+                case .waiting: return
+                case .complete:
                     isDone = true
                     collective = nil
                     return

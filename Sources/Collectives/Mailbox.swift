@@ -28,7 +28,8 @@ struct MPIGroup {
 
     func rank() throws -> Int { try number("MPI_Comm_rank", cmpi_comm_rank) }
     func size() throws -> Int { try number("MPI_Comm_size", cmpi_comm_size) }
-    func sharedSize() throws -> Int { try number("MPI_Comm_split_type", cmpi_comm_shared_size) }
+    /// The lowest rank of this node. Blocks without deadline: for start-up alone.
+    func nodeLeader() throws -> Int { try number("MPI_Comm_split_type", cmpi_comm_shared_leader) }
 
     private func number(_ name: StaticString, _ call: (cmpi_comm?, UnsafeMutablePointer<Int32>?) -> Int32) throws -> Int
     {

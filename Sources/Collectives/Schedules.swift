@@ -33,11 +33,19 @@ struct Route {
     }
 }
 
+/// What came of a call to `Schedule.advance`.
+enum Advance {
+    /// The next stage is posted, or there was nothing to post for it.
+    case posted
+    /// Other ranks of this node have yet to come, who send no message.
+    case waiting
+    case complete
+}
+
 /// A collective as a sequence of stages.
 protocol Schedule: AnyObject {
     /// Called first by `start`, then whenever all posted messages are complete: does the local work and posts the next stage.
-    /// Returns false when the collective is complete and nothing was posted.
-    func advance(_ mail: inout Mailbox) throws -> Bool
+    func advance(_ mail: inout Mailbox) throws -> Advance
 }
 
 /// All-gather: one stage, every part straight to its place.
@@ -55,8 +63,8 @@ final class GatherSchedule: Schedule {
         self.route = route
     }
 
-    func advance(_ mail: inout Mailbox) throws -> Bool {
-        guard !posted else { return false }
+    func advance(_ mail: inout Mailbox) throws -> Advance {
+        guard !posted else { return .complete }
         posted = true
         let offsets = partOffsets(counts)
         for source in route.others {
@@ -73,7 +81,7 @@ final class GatherSchedule: Schedule {
         if place != local.address {
             place.copyMemory(from: local.address, byteCount: local.count * local.type.byteCount)
         }
-        return true
+        return .posted
     }
 }
 
@@ -131,11 +139,11 @@ final class ReduceSchedule: Schedule {
         scratch = Memory(byteCount: slotBytes * max(0, route.size - 1))
     }
 
-    func advance(_ mail: inout Mailbox) throws -> Bool {
+    func advance(_ mail: inout Mailbox) throws -> Advance {
         while mail.isEmpty {
             switch stage {
             case .next:
-                guard index < segmentCount else { return false }
+                guard index < segmentCount else { return .complete }
                 try postPieces(&mail)
                 stage = .fold
             case .fold:
@@ -147,7 +155,7 @@ final class ReduceSchedule: Schedule {
                 stage = .next
             }
         }
-        return true
+        return .posted
     }
 
     /// The elements of the current segment that `owner` folds.
@@ -243,10 +251,10 @@ final class LibrarySchedule: Schedule {
     /// Nobody passes before all have come.
     init(barrier route: Route) { post = { try $0.barrier(route.group) } }
 
-    func advance(_ mail: inout Mailbox) throws -> Bool {
-        guard !posted else { return false }
+    func advance(_ mail: inout Mailbox) throws -> Advance {
+        guard !posted else { return .complete }
         posted = true
         try post(&mail)
-        return !mail.isEmpty
+        return .posted
     }
 }

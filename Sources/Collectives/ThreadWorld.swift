@@ -1,5 +1,6 @@
 // W ranks as threads of one process. Not here: the work of a collective (Meeting.swift), exit codes (World.swift).
 
+import Buffers
 import Foundation
 
 /// A world whose ranks are threads: for the debugger, for tests, and for `--ranks N` without `mpirun`.
@@ -11,10 +12,12 @@ public final class ThreadWorld: Communicator {
     public var size: Int { hall.size }
     public var ranksOnThisHost: Int { hall.size }
     public var deadline: Duration { hall.settings.deadline }
+    public let sharesProcess = true
     public var step = 0
 
     private let hall: Hall
     private var sequence = 0
+    private var commonPieces = 0
 
     fileprivate init(rank: Int, hall: Hall) {
         self.rank = rank
@@ -27,6 +30,15 @@ public final class ThreadWorld: Communicator {
         let report = RankReport(sequence: sequence, step: step, signature: CollectiveSignature(collective))
         let meeting = try hall.arrive(rank, collective, report)
         return ThreadRequest(meeting: meeting, hall: hall, report: report)
+    }
+
+    /// Neighbours see all memory of this process: `common` memory is one piece that all are given.
+    public func nodeMemory(_ kind: NodeMemoryKind, byteCount: Int) throws -> NodeMemory {
+        guard kind == .common, hall.settings.sharesMemory else {
+            return NodeMemory(Memory(byteCount: byteCount), isFirst: true)
+        }
+        commonPieces += 1
+        return NodeMemory(hall.common(commonPieces, byteCount: byteCount), isFirst: rank == 0)
     }
 
     /// Runs `body` on every rank, each on its own thread, and returns the results in rank order.
@@ -114,6 +126,8 @@ private final class Hall: @unchecked Sendable {
     private var left: Set<Int> = []
     private var ended = 0
     private var failure: ThreadWorld.RankFailure?
+    /// Common memory that not all ranks have asked for yet, by its number, and how many have.
+    private var commons: [Int: (memory: Memory, takers: Int)] = [:]
 
     init(size: Int, settings: CollectiveSettings) {
         self.size = size
@@ -123,6 +137,16 @@ private final class Hall: @unchecked Sendable {
 
     /// Elements of one piece of work: large enough to outweigh the lock, small enough for all ranks to help.
     private var pieceElements: Int { min(settings.chunk, 1 << 16) }
+
+    /// The piece of that number, made for the first rank that asks.
+    func common(_ number: Int, byteCount: Int) -> Memory {
+        locked {
+            let (memory, takers) = commons[number] ?? (Memory(byteCount: byteCount), 0)
+            precondition(memory.byteCount == byteCount, "common memory of \(memory.byteCount) and \(byteCount) bytes")
+            commons[number] = takers + 1 == size ? nil : (memory, takers + 1)
+            return memory
+        }
+    }
 
     func arrive(_ rank: Int, _ collective: Collective, _ report: RankReport) throws -> Meeting {
         try locked {

@@ -89,8 +89,9 @@ public enum World {
     }
 
     private static func settings(_ deadline: Duration?, _ checks: Bool?, _ chunk: Int?) throws -> CollectiveSettings {
-        let settings = try CollectiveSettings.resolve(deadline: deadline, checks: checks)
-        return CollectiveSettings(deadline: settings.deadline, checks: settings.checks, chunk: chunk ?? settings.chunk)
+        var settings = try CollectiveSettings.resolve(deadline: deadline, checks: checks)
+        if let chunk { settings.chunk = chunk }
+        return settings
     }
 
     private static func runMPI(
@@ -99,10 +100,11 @@ public enum World {
         let host = hostName
         var world: MPIWorld?
         do {
-            try initialize()
+            let isSerialized = try initialize()
             let joined = try MPIWorld(host: host)
             world = joined
             joined.settings = try settings(deadline, checks, chunk)
+            joined.startProgress(isAllowed: isSerialized)
             try agree(ranks, with: joined.size)
             try body(joined)
             try joined.finish()
@@ -123,13 +125,16 @@ public enum World {
     }
 
     /// Defaults that the user's environment overrides, then MPI.
-    private static func initialize() throws {
+    /// - Returns: whether several threads may call MPI, one at a time.
+    private static func initialize() throws -> Bool {
         setenv("OMPI_MCA_btl_base_warn_component_unused", "0", 0)
         var funneled: Int32 = 0
-        try check(cmpi_init(&funneled), "MPI_Init_thread")
+        var serialized: Int32 = 0
+        try check(cmpi_init(&funneled, &serialized), "MPI_Init_thread")
         guard funneled != 0 else {
             throw CollectiveError(.transport, "this MPI does not allow threads beside the main one")
         }
+        return serialized != 0
     }
 
     /// The launcher's, the user's and MPI's ideas of the number of ranks.

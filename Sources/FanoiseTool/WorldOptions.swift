@@ -31,10 +31,7 @@ struct WorldOptions: ParsableArguments {
     func run(threads: Automatic<Int> = .automatic, _ body: @escaping @Sendable (any Communicator) throws -> Void) throws
     {
         let code = World.run(ranks: ranks, deadline: deadline.map { .seconds($0) }) { communicator in
-            let cores = Machine.current().cores
-            // Threads of one process share OpenBLAS and its one setting: ranks that are threads get one each.
-            let share = ranks ?? 1 > 1 ? 1 : max(1, cores / communicator.ranksOnThisHost)
-            setBLASThreads(threads.resolved(share))
+            setBLASThreads(try CoreShare.agree(on: threads, communicator: communicator).threads)
             try body(communicator)
         }
         if code != 0 { throw ExitCode(code) }

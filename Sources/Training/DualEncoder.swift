@@ -24,48 +24,15 @@ public final class DualEncoder {
     /// What declared the parameters.
     private let plan: ParameterPlan
 
+    /// Gives a draft its parameters, with their initial weights.
     /// - Parameters:
-    ///   - query, target: declare an encoder under the given name; without a target both sides are the first.
-    ///   - temperature: initial τ > 0.
-    ///   - bias: initial b.
     ///   - seed: initial weights are a function of it.
-    ///   - lowRank: which linear layers get adapters.
-    ///   - freeze: patterns over the names of parameters that are not to be trained.
-    /// - Throws: `Failure(.configuration)` when memory does not suffice, a pattern means nothing, or nothing is left to train.
-    public init(
-        query: (inout ParameterPlan, String) -> any Encoder, target: ((inout ParameterPlan, String) -> any Encoder)?,
-        temperature: Float,
-        bias: Float, seed: UInt64, lowRank: LowRankOptions? = nil, freeze: [NamePattern] = []
-    ) throws {
-        var plan = ParameterPlan(lowRank: lowRank)
-        isShared = target == nil
-        self.query = query(&plan, isShared ? "shared" : "query")
-        self.target = target?(&plan, "target") ?? self.query
-        firstOfLoss = plan.layout.entries.count
-        logTemperature = plan.declare("loss.log_temperature", [1], .constant(Float.log(temperature)))
-        self.bias = plan.declare("loss.bias", [1], .constant(bias))
-        let frozen = try plan.frozenParameters(freeze)
-        let ofLoss: Set = [logTemperature.index, self.bias.index]
-        guard frozen.union(ofLoss).count < plan.layout.entries.count else {
-            throw Failure(
-                .configuration,
-                "model.freeze: every parameter of both encoders is frozen, nothing is left to train; take some out with "
-                    + "a pattern after '!', such as '!*.projection'")
-        }
-        // Values, and of what is trained also gradients and two moments, four bytes each.
-        let trainable = plan.layout.movingBehind(frozen).front.count
-        let (needed, memory) = (4 * plan.layout.count + 12 * trainable, Machine.current().memoryBytes)
-        guard needed <= memory else {
-            throw Failure(
-                .configuration,
-                "a model of \(plan.layout.parameterCount) parameters needs \(needed) bytes to train, this machine has \(memory): lower "
-                    + "model.*.width, depth, vocabulary or context")
-        }
-        self.plan = plan
-        parameters = Parameters(plan, seed: seed, frozen: frozen)
-        precondition(
-            self.query.outputColumns == self.target.outputColumns,
-            "embedding widths \(self.query.outputColumns) and \(self.target.outputColumns) differ")
+    ///   - memory: where they lie; nil for memory of this rank's own.
+    init(_ draft: DualEncoderDraft, seed: UInt64, memory: ParameterMemory? = nil) {
+        (query, target, isShared) = (draft.query, draft.target, draft.isShared)
+        (logTemperature, bias, firstOfLoss) = (draft.logTemperature, draft.bias, draft.firstOfLoss)
+        plan = draft.plan
+        parameters = Parameters(plan, seed: seed, frozen: draft.frozen, memory: memory)
     }
 
     /// One side's encoder.

@@ -22,14 +22,14 @@ final class GradientExchange {
     private let parameters: Floats
     /// By the tape's index; nil for frozen parameters.
     private let bucketOfParameter: [Int?]
-    /// Where sums arrive, one buffer a bucket; with one rank the gradient itself.
-    private let arrivals: [Floats]
     /// Passes of a step that add to each parameter's gradient, by the tape's index, and how many of them are not done.
     private let passes: [Int]
     private var pending: [Int] = []
     /// Parameters of each bucket whose local gradient is not complete.
     private var incomplete: [Int] = []
     private var requests: [any CollectiveRequest] = []
+    /// Elements whose sum was complete before `finish`, of the last step.
+    private var hiddenElements = 0
     /// The first parameter, by the tape's index, whose local gradient was not finite when its bucket left: later it is lost in the sum.
     private(set) var nonFiniteParameter: Int?
 
@@ -46,10 +46,6 @@ final class GradientExchange {
         }
         bucketOfParameter = owners
         passes = owners.indices.map { model.passes(addingTo: $0) }
-        arrivals = shards.buckets.indices.map { bucket in
-            let piece = shards.piece(ofBucket: bucket, rank: communicator.rank)
-            return communicator.size == 1 ? parameters.gradients[piece] : Floats(count: piece.count)
-        }
     }
 
     /// Before a backward pass: no gradient is complete.
@@ -74,14 +70,18 @@ final class GradientExchange {
     /// Sends what is left (parameters that no local row touched) and waits for all: `gradients` then holds the sum over ranks in the
     /// ranges that this rank owns, and nothing of use elsewhere. *Collective.*
     func finish() throws {
-        while requests.count < shards.buckets.count { try sendNext() }
-        for (bucket, request) in requests.enumerated() {
-            try request.wait()
-            if communicator.size > 1 {
-                gradients[shards.piece(ofBucket: bucket, rank: communicator.rank)].copy(from: arrivals[bucket])
-            }
+        hiddenElements = 0
+        for (bucket, request) in requests.enumerated() where try request.test() {
+            hiddenElements += shards.buckets[bucket].count
         }
+        while requests.count < shards.buckets.count { try sendNext() }
+        for request in requests { try request.wait() }
         requests.removeAll(keepingCapacity: true)
+    }
+
+    /// The share of the gradient that had been summed over the ranks when backward ended, and so was not waited for; nil with one rank.
+    var hiddenShare: Double? {
+        communicator.size == 1 ? nil : Double(hiddenElements) / Double(max(1, layout.count))
     }
 
     private func sendNext() throws {
@@ -94,19 +94,17 @@ final class GradientExchange {
             try communicator.start(
                 .reduceScatter(
                     Payload(gradients[shards.buckets[bucket]]), counts: shards.counts(ofBucket: bucket),
-                    into: Payload(arrivals[bucket]), .sum)))
+                    into: Payload(gradients[shards.piece(ofBucket: bucket, rank: communicator.rank)]), .sum)))
     }
 
     /// After every rank has updated the parameters it owns: all parameters to all ranks. *Collective.*
     func gatherParameters() throws {
         guard communicator.size > 1 else { return }
         let inFlight = try shards.buckets.indices.map { bucket in
-            // What is sent may not overlap with where everybody's pieces arrive.
-            arrivals[bucket].copy(from: parameters[shards.piece(ofBucket: bucket, rank: communicator.rank)])
-            return try communicator.start(
+            try communicator.start(
                 .allGather(
-                    Payload(arrivals[bucket]), counts: shards.counts(ofBucket: bucket),
-                    into: Payload(parameters[shards.buckets[bucket]])))
+                    Payload(parameters[shards.piece(ofBucket: bucket, rank: communicator.rank)]),
+                    counts: shards.counts(ofBucket: bucket), into: Payload(parameters[shards.buckets[bucket]])))
         }
         for request in inFlight { try request.wait() }
     }

@@ -8,8 +8,16 @@ import Layers
 
 extension DualEncoder {
     /// The model that a configuration describes, with initial weights; those of published towers are not in it yet (`ModelOrigins.fill`).
-    /// - Throws: `Failure(.configuration)` when the width of the embeddings is not decided, or nested ones are wider.
+    /// - Throws: as `DualEncoderDraft`.
     convenience init(_ configuration: RunConfig, _ assets: ModelAssets) throws {
+        self.init(try DualEncoderDraft(configuration, assets), seed: configuration.seed)
+    }
+}
+
+extension DualEncoderDraft {
+    /// The model that a configuration describes.
+    /// - Throws: `Failure(.configuration)` when the width of the embeddings is not decided, or nested ones are wider.
+    init(_ configuration: RunConfig, _ assets: ModelAssets) throws {
         let embedding = try configuration.embeddingColumns(assets.origins)
         if let widest = configuration.loss.matryoshka.dimensions.values.max(), widest > embedding {
             throw Failure(
@@ -31,7 +39,7 @@ extension DualEncoder {
             query: builder(.query), target: configuration.isShared ? nil : builder(.target),
             temperature: Float(loss.temperature.initial.resolved(RunConfig.Temperature.standard)),
             bias: Float(loss.bias.initial.resolved(RunConfig.Bias.standard)),
-            seed: configuration.seed, lowRank: configuration.model.lora.options,
+            lowRank: configuration.model.lora.options,
             freeze: configuration.model.freeze.patterns)
     }
 }

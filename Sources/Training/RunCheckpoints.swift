@@ -260,12 +260,13 @@ final class RunCheckpoints {
     /// - Parameters:
     ///   - allowedChanges: keys that may differ from those the checkpoint was made with: `data.train` allows other data, the keys that
     ///     choose what is trained allow moments to begin anew where there are none.
+    ///   - loadsParameters: whether this rank reads the parameters; another of its node does, where they are common.
     ///   - warn: receives a sentence when moments do.
     /// - Throws: `Failure(.data)` when `state.json` is not what `save` writes, `Failure(.configuration)` when the data has changed.
     func restore(
-        _ checkpoint: Checkpoint, allowedChanges: Set<String>, warn: (String) -> Void
+        _ checkpoint: Checkpoint, allowedChanges: Set<String>, loadsParameters: Bool = true, warn: (String) -> Void
     ) throws -> TrainingState {
-        try agreed(communicator) {
+        let state = try agreed(communicator) {
             let layout = model.parameters.layout
             let file = "\(checkpoint.path)/state.json"
             guard var state = try? JSONDecoder().decode(TrainingState.self, from: checkpoint.stateData) else {
@@ -286,7 +287,10 @@ final class RunCheckpoints {
                         + "with --allow-change data.train, or start another run with --set name=NAME")
             }
             if state.data != dataFingerprint { state.replacedRows = nil }
-            try checkpoint.loadParameters(layout: layout, into: model.parameters.values)
+            if loadsParameters { try checkpoint.loadParameters(layout: layout, into: model.parameters.values) }
+            return state
+        }
+        return try agreed(communicator) {
             try OptimizerRestoration(checkpoint, configuration, model).restore(
                 optimizer, allowed: allowedChanges, warn: warn)
             try noise.restore(state.noiseShapes.map { $0.map { Doubles($0) } })

@@ -85,6 +85,9 @@ final class RunLog {
                 ]
             }
         }
+        if let share = report.hiddenCommunication {
+            row.further.append(.init(key: "communication_hidden_share", value: share))
+        }
         row.further += checkpointMeasures()
         if skipped > 0 { row.further.append(.init(key: "skipped_rows", value: Double(skipped))) }
         try write(row, to: metrics)

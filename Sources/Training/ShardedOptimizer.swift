@@ -69,15 +69,27 @@ public final class ShardedOptimizer {
         average?.update(parameters, step: step)
     }
 
-    /// Runs `body` with the averages in place of the parameters; without averages, with the parameters. *Collective.*
-    func withAverages<Result>(_ exchange: GradientExchange, _ body: () throws -> Result) throws -> Result {
+    /// Runs `body` with the averages in place of the parameters; without averages, with the parameters. *Collective*, and so is what
+    /// `body` throws, unless the world is of no further use.
+    func withAverages<Result>(
+        _ exchange: GradientExchange, _ communicator: any Communicator, _ body: () throws -> Result
+    ) throws -> Result {
         guard let average else { return try body() }
-        let trained = Floats(count: parameters.count)
-        trained.copy(from: parameters)
-        defer { parameters.copy(from: trained) }
+        // Neighbours may still read the parameters, which may be theirs too.
+        try communicator.barrier()
+        let trained = state.ranges.map { range in
+            let kept = Floats(count: range.count)
+            kept.copy(from: parameters[range])
+            return kept
+        }
         average.write(to: parameters)
         try exchange.gatherParameters()
-        return try body()
+        let outcome = Swift.Result { try body() }
+        if case .failure(let error) = outcome, error is CollectiveError { throw error }
+        try communicator.barrier()
+        for (range, kept) in zip(state.ranges, trained) { parameters[range].copy(from: kept) }
+        try exchange.gatherParameters()
+        return try outcome.get()
     }
 }
 

@@ -19,6 +19,8 @@ public struct StepReport: Sendable {
     public var targetNoise: NoiseReport?
     /// By phase, on this rank.
     public var seconds: PhaseSeconds
+    /// Share of the gradient's exchange that was over when backward ended; nil with one rank.
+    public var hiddenCommunication: Double?
     /// Whether some rank was asked to stop, so that all do after this step.
     public var stopRequested: Bool
     /// Operations of this rank's matrix products, two per multiply-add.

@@ -7,6 +7,7 @@ import Datasets
 import FANoise
 import Failures
 import Foundation
+import Kernels
 import Optimizers
 
 /// A training run on one rank. *Collective*: every rank makes one with equal arguments and runs it.
@@ -36,6 +37,7 @@ public final class Trainer {
     private let step: TrainingStep
     private let checkpoints: RunCheckpoints
     private let agreement: ParameterAgreement
+    private let cores: CoreShare
     private let evaluationSets: [(name: String, set: EvaluationSet)]
     /// Whether this rank has been asked to stop; tests ask without a signal.
     var stopRequested: () -> Bool = { StopSignals.request != 0 }
@@ -70,6 +72,8 @@ public final class Trainer {
         watchdog = Watchdog(heartbeat, communicator: communicator)
         var warnings: [String] = []
         if let layout = try agreeOnWorld(communicator: communicator) { warnings.append(layout) }
+        cores = try CoreShare.agree(on: .value(blasThreads()), communicator: communicator)
+        cores.remark.map { warnings.append($0) }
         try communicator.requireAgreement(
             on: configuration.yaml, what: "configuration",
             remedy: "give every rank the same file and the same --set options")
@@ -90,13 +94,17 @@ public final class Trainer {
             try point.checkpoint.map { try ModelAssets(configuration, checkpoint: $0) }
                 ?? ModelAssets(trainedOn: source, configuration)
         }
+        let draft = try agreed(communicator) { try DualEncoderDraft(configuration, assets) }
+        let memory = try draft.memory(communicator)
+        let isNew = point.checkpoint == nil
         model = try agreed(communicator) {
-            let model = try DualEncoder(configuration, assets)
+            let model = DualEncoder(draft, seed: configuration.seed, memory: memory)
+            guard memory.isFilledHere else { return model }
             try assets.origins.fill(model, configuration)
+            if isNew { try model.readAdapters(configuration.model.lora) }
             return model
         }
         let (steps, model) = (steps, model)
-        if point.checkpoint == nil { try agreed(communicator) { try model.readAdapters(configuration.model.lora) } }
         let optimizer = try agreed(communicator) {
             try ShardedOptimizer(
                 configuration, steps: steps, model: model,
@@ -110,7 +118,9 @@ public final class Trainer {
             noise: step.noise,
             extraFiles: assets.files(configuration), communicator: communicator)
         let state = try point.checkpoint.map {
-            try checkpoints.restore($0, allowedChanges: allowedChanges) { warnings.append($0) }
+            try checkpoints.restore($0, allowedChanges: allowedChanges, loadsParameters: memory.isFilledHere) {
+                warnings.append($0)
+            }
         }
         let done = state?.step ?? 0
         let preparation = configuration.preparation(assets, augments: false)
@@ -274,7 +284,7 @@ public final class Trainer {
                 if self.stopRequested() { throw Failure(.resumable, "asked to stop") }
             })
         do {
-            let evaluations = try step.optimizer.withAverages(step.exchange) {
+            let evaluations = try step.optimizer.withAverages(step.exchange, communicator) {
                 try evaluationSets.map { Evaluation(name: $0.name, report: try evaluator.evaluate($0.set)) }
             }
             try log.evaluation(evaluations.map { ($0.name, $0.report) }, step: done, records: evaluatedStep < done)
@@ -297,7 +307,7 @@ public final class Trainer {
         log.say(
             "\(configuration.name): \(source.count) rows of \(concepts) concepts, \(layout.parameterCount) parameters\(training), "
                 + "\(communicator.size) rank\(communicator.size == 1 ? "" : "s"), global batch \(configuration.batch.global), "
-                + "noise \(configuration.noise.scaling.rawValue)")
+                + "noise \(configuration.noise.scaling.rawValue); \(cores.words) of each machine")
         if done > 0 { log.say("resumed after step \(done) of \(steps)") }
         if source.skipped > 0 {
             log.warn("\(source.name): \(source.skipped) rows are skipped: \(source.skippedReasons.first ?? "")")

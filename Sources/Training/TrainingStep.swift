@@ -98,7 +98,8 @@ final class TrainingStep {
         return StepReport(
             step: step, loss: result.loss, precisionAt1: result.precisionAt1, temperature: Double(model.temperature),
             learningRate: optimizer.learningRate(step: step), gradientNorm: gradientNorm, queryNoise: noiseReports[0],
-            targetNoise: noiseReports[1], seconds: clock.seconds, stopRequested: stop,
+            targetNoise: noiseReports[1], seconds: clock.seconds, hiddenCommunication: exchange.hiddenShare,
+            stopRequested: stop,
             floatingPointOperations: query.pass.floatingPointOperations + target.pass.floatingPointOperations)
     }
 }

@@ -42,6 +42,22 @@ func latency(_ world: any Communicator, bytes: Int) throws -> Double {
         let done = try runAllCases(world, longCount: option("chunk") == nil ? 1_300_001 : 3001)
         let ran = try world.allGather(done.collectives)
         say(world, "ran \(ran) bits \(digest(try orderedSumBits(world, count: 5000)))")
+    case "node":
+        let isShared = option("shared") != 0 && world.nodes.contains { $0.count > 1 }
+        let bits = try runNodeCases(world, isShared: isShared)
+        say(world, "nodes \(world.nodes) bits \(digest(bits))")
+    case "node-sleep":
+        let own = Floats(memory: try world.nodeMemory(.own, byteCount: 4 * 4096).memory, count: 4096)
+        let parts = (0..<world.size).map { 4096 * ($0 + 1) / world.size - 4096 * $0 / world.size }
+        let first = parts.prefix(world.rank).reduce(0, +)
+        world.step = 12
+        if world.rank == last { kill(getpid(), SIGSTOP) }
+        try world.reduceScatter(own, counts: parts, into: own[first..<first + parts[world.rank]])
+    case "node-places":
+        let own = Floats(memory: try world.nodeMemory(.own, byteCount: 4 * 80).memory, count: 80)
+        let start = world.rank == last ? 40 : 0
+        let parts = (0..<world.size).map { 40 * ($0 + 1) / world.size - 40 * $0 / world.size }
+        try world.reduceScatter(own[start..<start + 40], counts: parts, into: Floats(count: parts[world.rank]))
     case "latency":
         for bytes in [4, 4096, 65536, 1 << 20, 16 << 20, 64 << 20] {
             let seconds = try latency(world, bytes: bytes)

@@ -2,6 +2,7 @@
 
 import Collectives
 import CollectivesCases
+import Failures
 import Testing
 
 /// How many collectives the table runs in a world of one size; counted once here, by hand from the table:
@@ -75,6 +76,55 @@ private func tableSize(_ size: Int) -> Int { 5 * 4 * (3 + size + 4 * 2 * 4 + 1) 
         #expect(
             run.onlyMessage()?.contains(
                 "where \(run.messages[0].hasPrefix("[rank 0") ? 10 : 20) elements were expected") == true, "\(run)")
+    }
+}
+
+/// Memory that the ranks of a node share.
+@Suite(.serialized) struct NodeMemoryTests {
+    /// In one node, shared or not, bit for bit what threads get; over nodes of two, node by node; over nodes of one, rank by rank.
+    @Test(
+        arguments: [2, 3, 4], ["", "FANOISE_SHARED_MEMORY=0", "FANOISE_RANKS_PER_NODE=1", "FANOISE_RANKS_PER_NODE=2"])
+    func collectivesOnNodeMemoryMatchTheDirectComputation(size: Int, setting: String) throws {
+        let parts = setting.split(separator: "=").map(String.init)
+        let environment = parts.count == 2 ? [parts[0]: parts[1]] : [:]
+        let run = try probe(
+            "node", setting.hasPrefix("FANOISE_SHARED") ? "shared=0" : "", ranks: size, environment: environment)
+        let perNode = setting.hasPrefix("FANOISE_RANKS") ? Int(parts[1]) ?? size : size
+        let nodes = stride(from: 0, to: size, by: perNode).map { Array($0..<min($0 + perNode, size)) }
+        #expect(run.code == 0 && run.output.hasPrefix("nodes \(nodes) bits "), "\(run)")
+        guard perNode != 2 else { return }
+        let bits = try ThreadWorld.run(ranks: size) { digest(try runNodeCases($0, isShared: true)) }
+        #expect(Set(bits).count == 1 && run.output == "nodes \(nodes) bits \(bits[0])\n", "\(run)")
+    }
+
+    @Test(arguments: ["1", "0"]) func messagesAreCutAndCheckedHereToo(shared: String) throws {
+        let run = try probe(
+            "node", "chunk=700", "checks=1", "shared=\(shared)", ranks: 4,
+            environment: [
+                "FANOISE_RANKS_PER_NODE": "2", "FANOISE_SHARED_MEMORY": shared, "FANOISE_PROGRESS_THREAD": "1",
+            ])
+        #expect(run.code == 0, "\(run)")
+    }
+
+    @Test func aStoppedNeighbourIsNamed() throws {
+        let run = try probe("node-sleep", ranks: 3, environment: ["FANOISE_DEADLINE": "1"])
+        let expected = #/step 12: reduceScatter #\d+ of 4096 float32 waited 1 s; not arrived: rank 2 \(no answer\)/#
+        #expect(run.code == 75 && run.onlyMessage()?.wholeMatch(of: expected) != nil, "\(run)")
+        #expect(run.seconds < 12, "a deadline of 1 s took \(run.seconds) s")
+    }
+
+    @Test func ranksThatReduceDifferentPlacesAreNamed() throws {
+        let run = try probe("node-places", "deadline=5", ranks: 2)
+        #expect(run.code == 70 && run.onlyMessage()?.contains("the ranks call different collectives") == true, "\(run)")
+    }
+
+    @Test(arguments: [
+        ("FANOISE_SHARED_MEMORY", "yes"), ("FANOISE_RANKS_PER_NODE", "0"), ("FANOISE_PROGRESS_THREAD", "2"),
+    ])
+    func aVariableThatIsNoSettingIsAnError(name: String, value: String) {
+        #expect { try CollectiveSettings.resolve(deadline: nil, checks: nil, environment: [name: value]) } throws: {
+            ($0 as? Failure)?.kind == .configuration
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 // Reading the machine and judging the set-up.
 
+import Collectives
 import Foundation
 import Testing
 
@@ -7,7 +8,8 @@ import Testing
 
 @Suite struct MachineTests {
     private static let good = Machine(
-        processor: "a", cores: 8, physicalCores: 4, memoryBytes: 1 << 34, simd: .avx512, sharedMemoryBytes: 1 << 30,
+        processor: "a", cores: 8, coreList: Array(0..<8), physicalCores: 4, memoryBytes: 1 << 34, simd: .avx512,
+        sharedMemoryBytes: 1 << 30,
         diskBytes: 1 << 40)
 
     @Test func thisMachineIsPlausible() {
@@ -28,7 +30,33 @@ import Testing
     }
 
     @Test(arguments: [("0-1", 2), ("0", 1), ("0-3,8", 5), ("", nil), ("x", nil), ("3-1", nil)] as [(String, Int?)])
-    func lists(text: String, expected: Int?) { #expect(Machine.listCount(text) == expected) }
+    func lists(text: String, expected: Int?) { #expect(Machine.members(ofList: text)?.count == expected) }
+
+    /// Bound or not, with a quota or without: never more threads than cores.
+    @Test(
+        arguments: [
+            ([0, 1], [[0, 1]], nil, 2), ([0, 1], [[0, 1], [0, 1]], nil, 1), ([0], [[0], [1]], nil, 1),
+            ([0, 1, 2, 3], [[0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3]], nil, 1), ([0, 1], [[0, 1], [2, 3]], nil, 2),
+            ([0], [[0], [0], [0]], nil, 1), ([0, 1, 2], [[0, 1, 2], [2]], nil, 2), (Array(0..<8), [Array(0..<8)], 3, 3),
+            (Array(0..<8), [Array(0..<8), Array(0..<8)], 3, 1),
+        ] as [([Int], [[Int]], Int?, Int)])
+    func coresAreDividedAmongThoseWhoMayUseThem(own: [Int], masks: [[Int]], quota: Int?, threads: Int) {
+        #expect(CoreShare.share(of: own, among: masks, quota: quota) == threads)
+    }
+
+    @Test func aWorldAgreesOnItsCores() throws {
+        var machine = Self.good
+        machine.coreList = [0, 1, 2]
+        let (alone, three) = (machine, machine)
+        let solo = try CoreShare.agree(machine: alone, communicator: SoloWorld())
+        #expect(solo.words == "1 rank × 3 threads on 3 cores" && solo.remark == nil)
+        for share in try ThreadWorld.run(ranks: 4, { try CoreShare.agree(machine: three, communicator: $0) }) {
+            #expect(share.words == "4 ranks × 1 thread on 3 cores" && share.totalThreads == 4)
+            #expect(share.remark?.contains("start at most 3") == true)
+        }
+        let told = try CoreShare.agree(on: .value(5), machine: alone, communicator: SoloWorld())
+        #expect(told.remark?.contains("5 threads on 3 core(s)") == true)
+    }
 
     @Test(
         arguments: [

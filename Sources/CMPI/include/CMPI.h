@@ -28,8 +28,9 @@ int cmpi_initialized(int *flag);
 extern const int cmpi_library_version_size;
 /// The MPI library's name and version; may be asked at any time.
 int cmpi_library_version(char *text);
-/// MPI_Init_thread(MPI_THREAD_FUNNELED), and errors of MPI_COMM_WORLD return instead of aborting. `funneled` tells whether that level was granted.
-int cmpi_init(int *funneled);
+/// MPI_Init_thread(MPI_THREAD_SERIALIZED), and errors of MPI_COMM_WORLD return instead of aborting. Tells which levels were granted:
+/// threads beside the one that calls MPI (FUNNELED), and several threads that call it one at a time (SERIALIZED).
+int cmpi_init(int *funneled, int *serialized);
 int cmpi_finalize(void);
 /// Ends the whole job with `code` (1...255). If MPI cannot do so within ten seconds, ends this process with `code`.
 void cmpi_abort(int code) __attribute__((noreturn));
@@ -39,8 +40,17 @@ void cmpi_error_text(int code, char *text);
 int cmpi_comm_duplicate_world(cmpi_comm *comm);
 int cmpi_comm_rank(cmpi_comm comm, int *rank);
 int cmpi_comm_size(cmpi_comm comm, int *size);
-/// How many ranks share this machine's memory (MPI_Comm_split_type, MPI_COMM_TYPE_SHARED).
-int cmpi_comm_shared_size(cmpi_comm comm, int *size);
+/// The lowest rank of those that share this machine's memory (MPI_Comm_split_type, MPI_COMM_TYPE_SHARED). Blocks; for start-up alone.
+int cmpi_comm_shared_leader(cmpi_comm comm, int *leader);
+
+/// Memory without a name that lives as long as somebody has it mapped: its descriptor, or -1 with errno set. All of its pages are there
+/// at once, so that a machine without room says so here, and not by a signal later.
+int cmpi_memory_create(int64_t bytes);
+/// Maps such memory; NULL with errno set.
+void *cmpi_memory_map(int descriptor, int64_t bytes);
+/// Makes everything that this thread has written before visible to whoever reads `value` from the word.
+void cmpi_word_publish(int64_t *word, int64_t value);
+int64_t cmpi_word_read(const int64_t *word);
 
 /// Equal contributions of `bytes` bytes. Blocks; for start-up alone.
 int cmpi_allgather_bytes(const void *mine, void *all, int bytes, cmpi_comm comm);

@@ -15,6 +15,10 @@ public struct Machine: Sendable, Equatable {
     public var processor: String
     /// Logical cores that this process may use: its affinity, and no more than the control group's quota.
     public var cores: Int
+    /// Numbers of the logical cores that this process may run on: its affinity.
+    public var coreList: [Int]
+    /// The control group's quota in whole cores, at least 1; nil for none.
+    public var quota: Int?
     /// Cores that share no arithmetic units with each other, among all of the machine; at most `cores` of them are ours.
     public var physicalCores: Int
     public var memoryBytes: Int
@@ -28,11 +32,12 @@ public struct Machine: Sendable, Equatable {
     /// - Parameter folder: where runs are written.
     public static func current(folder: String = ".") -> Machine {
         let information = text(of: "/proc/cpuinfo")
-        let affinity = affinityCount()
+        let affinity = affinityList()
         let quota = quotaCores().map { max(1, Int($0.rounded(.up))) }
-        let cores = min(affinity, quota ?? affinity)
+        let cores = min(affinity.count, quota ?? affinity.count)
         return Machine(
-            processor: field("model name", in: information) ?? "unknown", cores: cores,
+            processor: field("model name", in: information) ?? "unknown", cores: cores, coreList: affinity,
+            quota: quota,
             physicalCores: min(cores, physicalCoreCount() ?? cores),
             memoryBytes: Int(ProcessInfo.processInfo.physicalMemory),
             simd: simdLevel(flags: cpuFlags(in: information)), sharedMemoryBytes: freeBytes("/dev/shm"),
@@ -64,20 +69,20 @@ public struct Machine: Sendable, Equatable {
 
     private static func text(of path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
 
-    private static func affinityCount() -> Int {
-        field("Cpus_allowed_list", in: text(of: "/proc/self/status")).flatMap(listCount)
-            ?? ProcessInfo.processInfo.activeProcessorCount
+    private static func affinityList() -> [Int] {
+        field("Cpus_allowed_list", in: text(of: "/proc/self/status")).flatMap(members)
+            ?? Array(0..<ProcessInfo.processInfo.activeProcessorCount)
     }
 
     /// Members of a kernel list, `0-3,8`; nil if it is none.
-    static func listCount(_ list: String) -> Int? {
-        var count = 0
+    static func members(ofList list: String) -> [Int]? {
+        var members: [Int] = []
         for item in list.split(separator: ",") {
             let bounds = item.split(separator: "-").map { Int($0) }
             guard let first = bounds.first ?? nil, let last = bounds.last ?? nil, last >= first else { return nil }
-            count += last - first + 1
+            members += first...last
         }
-        return count > 0 ? count : nil
+        return members.isEmpty ? nil : members
     }
 
     /// The control group's CPU time per time, in cores; nil for no limit.
