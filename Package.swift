@@ -86,19 +86,22 @@ let package = Package(
         .target(
             name: "Checkpoints", dependencies: ["ArrayFiles", "Buffers", "Collectives", "COpenSSL", "Failures"],
             swiftSettings: strict),
+        .target(name: "TensorBoard", dependencies: ["Failures"], swiftSettings: numeric),
+        .target(name: "Reports", dependencies: ["Failures", yams], swiftSettings: strict),
         .target(
             name: "Training",
             dependencies: [
                 "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise",
                 "Failures", "Kernels",
-                "Layers", "Losses", "Optimizers", "Pictures", "Tokenizers", logging, realModule, yams,
+                "Layers", "Losses", "Optimizers", "Pictures", "Reports", "TensorBoard", "Tokenizers", logging, realModule,
+                yams,
             ],
             swiftSettings: numeric),
         .executableTarget(
             name: "FanoiseTool",
             dependencies: [
                 "ArrayFiles", "Buffers", "Collectives", "Datasets", "FANoise", "Failures",
-                "Kernels", "Losses",
+                "Kernels", "Losses", "Reports",
                 "Training", argumentParser,
             ],
             swiftSettings: strict),
@@ -159,11 +162,16 @@ let package = Package(
             name: "CheckpointsTests",
             dependencies: ["ArrayFiles", "Buffers", "Checkpoints", "Collectives", "Failures"], swiftSettings: strict),
         .testTarget(
+            name: "ReportsTests", dependencies: ["Failures", "Reports"], exclude: ["browser"], swiftSettings: strict),
+        .testTarget(
+            name: "TensorBoardTests", dependencies: ["Failures", "TensorBoard"], exclude: ["Golden"],
+            swiftSettings: strict),
+        .testTarget(
             name: "TrainingTests",
             dependencies: [
                 "ArrayFiles", "Autograd", "Buffers", "Collectives", "Datasets",
                 "Failures", "Kernels", "Layers",
-                "Pictures", "Training",
+                "Pictures", "Reports", "Training",
             ],
             exclude: ["Golden"],
             swiftSettings: numeric),

@@ -15,6 +15,8 @@ public struct NoiseReport: Sendable {
     public var spectrumStep: Int?
     /// Which solver found it; never `auto`.
     public var solver: NoiseOptions.Solver?
+    /// S of the directions that have a vector, in the order of the spectrum, and of every other one; nil without a spectrum.
+    public var gains: (resolved: [Double], rest: Double)?
     /// What a person should know about this spectrum at this strength.
     public var advice: [Advice]
     /// Seconds this rank spent on the spectrum, communication included, and on noise and its statistics. When sides are perturbed
@@ -24,7 +26,8 @@ public struct NoiseReport: Sendable {
     public init(
         strength: Float, noiseToSignal: Double, cosine: Double, rowNorm: Double, spectrum: Spectrum?,
         spectrumStep: Int?,
-        solver: NoiseOptions.Solver?, advice: [Advice], seconds: (spectrum: Double, noise: Double)
+        solver: NoiseOptions.Solver?, gains: (resolved: [Double], rest: Double)? = nil, advice: [Advice],
+        seconds: (spectrum: Double, noise: Double)
     ) {
         self.strength = strength
         self.noiseToSignal = noiseToSignal
@@ -33,6 +36,7 @@ public struct NoiseReport: Sendable {
         self.spectrum = spectrum
         self.spectrumStep = spectrumStep
         self.solver = solver
+        self.gains = gains
         self.advice = advice
         self.seconds = seconds
     }

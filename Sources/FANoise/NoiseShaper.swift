@@ -139,6 +139,7 @@ public final class NoiseShaper {
             strength: strength, noiseToSignal: figures.noiseToSignal, cosine: figures.cosine, rowNorm: figures.rowNorm,
             spectrum: spectrum, spectrumStep: spectrum == nil ? nil : shape?.step,
             solver: spectrum.map { options.solver.resolved(rows: $0.rows, columns: $0.columns) },
+            gains: spectrum == nil ? nil : shape.map { ($0.gains.resolved_K, $0.gains.rest) },
             advice: spectrum.map {
                 Advice.on($0, strength: Double(strength), centered: options.center, resolved: resolved)
             } ?? [],

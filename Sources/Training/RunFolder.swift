@@ -11,6 +11,10 @@ public struct RunFolder: Sendable {
 
     public var configuration: String { "\(path)/config.yaml" }
     public var metrics: String { "\(path)/metrics.jsonl" }
+    /// A line for each side of a step (`SpectrumRecord`).
+    public var spectra: String { "\(path)/spectra.jsonl" }
+    /// What the latest evaluation found (`RetrievedExamples`).
+    public var examples: String { "\(path)/examples.json" }
     public var checkpoints: String { "\(path)/checkpoints" }
 
     /// Makes the folder and those above it.

@@ -1,4 +1,4 @@
-// What a run says while it goes: progress for people, metrics.jsonl for programs, warnings. Not here: how these are written.
+// What a run says while it goes: progress for people, records for programs, warnings. Not here: how these are written (Metrics).
 
 import Collectives
 import Datasets
@@ -6,6 +6,7 @@ import Failures
 import Foundation
 import Kernels
 import Logging
+import Reports
 
 /// The voice of a run; rank 0 alone speaks.
 final class RunLog {
@@ -13,7 +14,7 @@ final class RunLog {
     private let every: Int
     private let stepsPerEpoch: Int
     private let progress: ProgressLine
-    private let metrics: MetricsWriter?
+    private let files: RunRecords?
     /// Whether a row that cannot be written ends the run, or is a row less.
     private let rowsMayBeLost: Bool
     private var hasLostRows = false
@@ -26,21 +27,22 @@ final class RunLog {
     private var checkpointSeconds: (stall: Double, write: Double?) = (0, nil)
 
     init(
-        folder: RunFolder, every: Int, rowsMayBeLost: Bool, resumedStep: Int, steps: Int, stepsPerEpoch: Int,
+        folder: RunFolder, settings: RunConfig.Log, rowsMayBeLost: Bool, resumedStep: Int, steps: Int, stepsPerEpoch: Int,
         style: ProgressLine.Style?, communicator: any Communicator
     ) throws {
         speaks = communicator.rank == 0
-        self.every = every
+        every = settings.every
         self.rowsMayBeLost = rowsMayBeLost
         self.stepsPerEpoch = stepsPerEpoch
         let line = ProgressLine(
             style: ProgressLine.style(rank: communicator.rank, requested: style), resumedStep: resumedStep,
-            steps: steps, every: every)
+            steps: steps, every: settings.every)
         progress = line
         logger = Logger(label: "fanoise") { _ in ProgressLogHandler { line.message($0) } }
         // All ranks measure at the same time: the rate that a rank has while the others work too.
         peak = MachineSpeed.gemmRate(threads: blasThreads(), seconds: 0.05) * 1e9
-        metrics = speaks ? try MetricsWriter(path: folder.metrics, resumedStep: resumedStep) : nil
+        files =
+            speaks ? try RunRecords(folder: folder, settings: settings, resumedStep: resumedStep, steps: steps) : nil
     }
 
     func say(_ text: String) { if speaks { progress.message(text) } }
@@ -55,7 +57,7 @@ final class RunLog {
         let now = ContinuousClock().now
         let seconds = lastStep.duration(to: now).seconds
         lastStep = now
-        guard speaks, let metrics else { return }
+        guard speaks, let files else { return }
         samples.append(Double(globalRows) / seconds)
         progress.update(
             ProgressLine.State(
@@ -89,25 +91,38 @@ final class RunLog {
             row.further.append(.init(key: "communication_hidden_share", value: share))
         }
         row.further += checkpointMeasures()
+        if let bytes = peakMemoryBytes() { row.further.append(.init(key: "peak_memory_bytes", value: Double(bytes))) }
         if skipped > 0 { row.further.append(.init(key: "skipped_rows", value: Double(skipped))) }
-        try write(row, to: metrics)
+        try keep(from: row.step) {
+            try files.write(row)
+            try files.write(spectra: report)
+        }
     }
 
-    /// An evaluation in the middle of the run, or at its end; `records` when it is not in the metrics yet.
-    func evaluation(_ reports: [(name: String, report: EvaluationReport)], step: Int, records: Bool) throws {
-        guard speaks, let metrics, !reports.isEmpty else { return }
+    /// An evaluation in the middle of the run, or at its end; `isNew` when it is not in the metrics yet.
+    /// - Parameter examples: what a few questions found.
+    func evaluation(
+        _ reports: [(name: String, report: EvaluationReport)], examples: [ExampleSet], step: Int, isNew: Bool
+    ) throws {
+        guard speaks, let files, !reports.isEmpty else { return }
         var row = MetricsRow(step: step)
         for (name, report) in reports {
             progress.message("step \(step)  \(name): \(report.summary)")
             row.further += report.measures(prefix: name)
         }
-        if records { try write(row, to: metrics) }
+        if isNew {
+            try keep(from: step) {
+                try files.write(row)
+                try files.write(examples: RetrievedExamples(step: step, sets: examples))
+            }
+        }
         lastStep = ContinuousClock().now
     }
 
-    private func write(_ row: MetricsRow, to metrics: MetricsWriter) throws {
-        do { try metrics.write(row) } catch let failure as Failure where rowsMayBeLost {
-            if !hasLostRows { warn("rows of metrics are lost from step \(row.step) on: \(failure.message)") }
+    /// Writes what belongs to a step, or says once that it cannot be written where that may be.
+    private func keep(from step: Int, _ body: () throws -> Void) throws {
+        do { try body() } catch let failure as Failure where rowsMayBeLost {
+            if !hasLostRows { warn("rows of metrics are lost from step \(step) on: \(failure.message)") }
             hasLostRows = true
         }
     }
@@ -127,7 +142,7 @@ final class RunLog {
     }
 
     /// Waits until the rows so far are on the disk.
-    func flush() throws { try metrics?.flush() }
+    func flush() throws { try files?.flush() }
 
     /// Time that does not count for the rate: what came before the first step.
     func resumeTiming() { lastStep = ContinuousClock().now }

@@ -9,6 +9,7 @@ import Failures
 import Foundation
 import Kernels
 import Optimizers
+import Reports
 
 /// A training run on one rank. *Collective*: every rank makes one with equal arguments and runs it.
 public final class Trainer {
@@ -146,7 +147,7 @@ public final class Trainer {
         }
         log = try agreed(communicator) {
             try RunLog(
-                folder: folder, every: configuration.log.every,
+                folder: folder, settings: configuration.log,
                 rowsMayBeLost: configuration.checkpoint.onError == .continue, resumedStep: done, steps: steps,
                 stepsPerEpoch: sampler.stepsPerEpoch,
                 style: progress, communicator: communicator)
@@ -278,7 +279,7 @@ public final class Trainer {
         let embedder = Embedder(model: model, normalizes: configuration.noise.normalizesEmbeddings)
         let evaluator = Evaluator(
             embedder: embedder, chunk: configuration.evaluate.chunk, communicator: communicator,
-            dimensions: configuration.loss.matryoshka.dimensions.values,
+            dimensions: configuration.loss.matryoshka.dimensions.values, examples: 8,
             beforeChunk: {
                 self.heartbeat.beat(.evaluation, step: self.done)
                 if self.stopRequested() { throw Failure(.resumable, "asked to stop") }
@@ -287,7 +288,11 @@ public final class Trainer {
             let evaluations = try step.optimizer.withAverages(step.exchange, communicator) {
                 try evaluationSets.map { Evaluation(name: $0.name, report: try evaluator.evaluate($0.set)) }
             }
-            try log.evaluation(evaluations.map { ($0.name, $0.report) }, step: done, records: evaluatedStep < done)
+            let examples = zip(evaluations, evaluationSets).map {
+                ExampleSet(name: $0.name, $0.report.examples, of: $1.set)
+            }
+            try log.evaluation(
+                evaluations.map { ($0.name, $0.report) }, examples: examples, step: done, isNew: evaluatedStep < done)
             evaluatedStep = done
             return evaluations
         } catch let failure as Failure where failure.kind == .resumable {

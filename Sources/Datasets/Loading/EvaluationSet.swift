@@ -33,6 +33,9 @@ public struct EvaluationSet: Sendable {
         Array(gallery[evenRange(of: gallery.count, part: rank, of: worldSize)])
     }
 
+    /// A row as it is stored.
+    public func row(_ index: Int) throws -> PairRow { try preparer.source.row(index, alternatives: false) }
+
     /// The query sides of any rows, in their order.
     public func queries(_ rows: some Sequence<Int>) throws -> SideBatch { try preparer.plain(rows: rows, side: 0) }
 

@@ -55,6 +55,8 @@ extension RunConfig {
     public struct Log: Sendable, Equatable {
         /// Steps.
         public var every = 10
+        /// Whether an event file for TensorBoard is written.
+        public var tensorboard = true
         public init() {}
     }
 }
@@ -144,5 +146,8 @@ extension RunConfig.Log: ConfigSection {
         keys.value(
             "every", &every, allowed: .steps, effect: .bookkeeping,
             "Steps between rows of metrics.jsonl and lines of progress.")
+        keys.value(
+            "tensorboard", &tensorboard, effect: .bookkeeping,
+            "Whether numbers, spectra and retrieved pictures are also written for TensorBoard, into the run's folder.")
     }
 }

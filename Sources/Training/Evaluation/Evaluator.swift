@@ -20,6 +20,8 @@ public struct EvaluationReport: Sendable, Codable {
     public var geometry: EmbeddingGeometry
     /// Of prefixes of the embeddings, where the model was trained for them.
     public var nested: [NestedPrecision] = []
+    /// A few questions and what they find; on rank 0 alone, and in no file of scores.
+    var examples: [RankedExample] = []
 
     enum CodingKeys: String, CodingKey {
         case queryToTarget = "query_to_target"
@@ -108,6 +110,8 @@ struct Evaluator {
     let communicator: any Communicator
     /// Widths of prefixes that are scored too.
     var dimensions: [Int] = []
+    /// Questions of each direction whose results are kept.
+    var examples = 0
     /// Called before each chunk of rows is encoded or scored; what it throws on one rank ends the evaluation on all.
     var beforeChunk: () throws -> Void = {}
 
@@ -157,12 +161,22 @@ struct Evaluator {
                 dimension: width, queryToTarget: part.queryToTarget.precisionAt1,
                 targetToQuery: part.targetToQuery.precisionAt1)
         }
-        return EvaluationReport(
+        var report = EvaluationReport(
             queryToTarget: whole.queryToTarget, targetToQuery: whole.targetToQuery,
             geometry: try EmbeddingGeometry(
                 queries: unit(queries), targets: unit(targets), allQueries: unit(allQueries),
                 allTargets: unit(allTargets), columns: columns,
                 firstRow: mine.lowerBound, communicator: communicator, beforeChunk: beforeChunk), nested: nested)
+        if rank == 0, examples > 0 {
+            let queries = RankedRows(allQueries, rows: Array(0..<set.count), ids: set.ids)
+            let candidates = RankedRows(gallery, rows: set.gallery, ids: set.galleryIDs)
+            report.examples = [Side.query, .target].flatMap { asking in
+                rankedExamples(
+                    of: asking == .query ? queries : candidates, among: asking == .query ? candidates : queries,
+                    columns: columns, asking: asking, count: examples)
+            }
+        }
+        return report
     }
 
     /// The first dimensions of embeddings, unit vectors again where embeddings are.

@@ -1,4 +1,4 @@
-// The file metrics.jsonl of a run. Not here: what is in a row (MetricsRow.swift), TensorBoard.
+// The file metrics.jsonl of a run, and others with an object for each step. Not here: what is in a row (MetricsRow.swift), event files.
 
 import Failures
 import Foundation
@@ -37,8 +37,11 @@ public final class MetricsWriter {
 
     /// Appends a row. It survives the end of this process at once, a power cut after `flush()`. A row that cannot be written whole
     /// leaves nothing.
-    public func write(_ row: MetricsRow) throws {
-        let line = Array((row.json + "\n").utf8)
+    public func write(_ row: MetricsRow) throws { try write(line: row.json) }
+
+    /// The same for a line that is no row but has a step.
+    func write(line json: String) throws {
+        let line = Array((json + "\n").utf8)
         var done = 0
         while done < line.count {
             let written = line[done...].withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
