@@ -32,11 +32,14 @@ struct ReportCommand: ParsableCommand {
         let output = output ?? "\(runs[0])/report.html"
         try WorldOptions.alone { _ in
             let records = try runs.map { try RunRecord.read($0) }
-            for (path, record) in zip(runs, records) { for remark in record.remarks { tell("warning: \(path): \(remark)") } }
+            for (path, record) in zip(runs, records) {
+                for remark in record.remarks { tell("warning: \(path): \(remark)") }
+            }
             let page = RunPage(records, thumbnail: exampleThumbnail).page
             do { try Data(page.html.utf8).write(to: URL(fileURLWithPath: output), options: .atomic) } catch {
                 throw Failure(
-                    .cannotCreate, "\(output): the report cannot be written; check that its directory exists and is writable")
+                    .cannotCreate,
+                    "\(output): the report cannot be written; check that its directory exists and is writable")
             }
             tell("\(output): the report of \(runs.count) run\(runs.count == 1 ? "" : "s")")
             if json { try printJSON(Result(output: output, runs: records.map(Result.Run.init))) }

@@ -79,6 +79,7 @@ public final class EventWriter {
     private static func failure(_ kind: Failure.Kind, _ operation: String, _ path: String) -> Failure {
         Failure(
             kind,
-            "cannot \(operation) \(path): \(String(cString: strerror(errno))); free space there, or go without with --set log.tensorboard=false")
+            "cannot \(operation) \(path): \(String(cString: strerror(errno))); free space there, or go without with --set log.tensorboard=false"
+        )
     }
 }

@@ -27,7 +27,8 @@ final class RunLog {
     private var checkpointSeconds: (stall: Double, write: Double?) = (0, nil)
 
     init(
-        folder: RunFolder, settings: RunConfig.Log, rowsMayBeLost: Bool, resumedStep: Int, steps: Int, stepsPerEpoch: Int,
+        folder: RunFolder, settings: RunConfig.Log, rowsMayBeLost: Bool, resumedStep: Int, steps: Int,
+        stepsPerEpoch: Int,
         style: ProgressLine.Style?, communicator: any Communicator
     ) throws {
         speaks = communicator.rank == 0

@@ -30,6 +30,7 @@ import Testing
             ]
         ),
         ("spectrum", ["--input", "--strength", "--ranks", "--deadline", "--json"]),
+        ("report", ["runs", "--output", "--json"]),
         ("data", ["emoji"]),
         ("data emoji", ["--output", "--size", "--languages", "--json"]),
         ("doctor", ["--seconds", "--json"]),

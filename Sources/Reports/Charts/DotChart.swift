@@ -43,9 +43,10 @@ public struct DotChart: Sendable {
         let bottom = top + Double(rows.count) * Self.pitch
         let place = { (value: Double) in scale.position(value).map { left + $0 * (right - left) } }
         var content: HTML = ""
-        let ticks = [6, 5, 4, 3, 2].lazy.map { scale.ticks($0, style: axis.style) }.first { ticks in
-            ticks.reduce(0) { $0 + Frame.width(of: $1.label) + 14 } < right - left
-        } ?? []
+        let ticks =
+            [6, 5, 4, 3, 2].lazy.map { scale.ticks($0, style: axis.style) }.first { ticks in
+                ticks.reduce(0) { $0 + Frame.width(of: $1.label) + 14 } < right - left
+            } ?? []
         for tick in ticks {
             guard let x = place(tick.value) else { continue }
             let half = Frame.width(of: tick.label) / 2

@@ -81,12 +81,14 @@ public struct LineChart: Sendable {
         var content: HTML = ""
         for case .zone(let low, let high, _) in marks {
             let (upper, lower) = (frame.vertical(high) ?? frame.bottom, frame.vertical(low) ?? frame.bottom)
-            content += "<rect class=\"zone\" x=\"\(frame.left)\" y=\"\(upper)\" width=\"\(frame.right - frame.left)\" height=\"\(max(lower - upper, 0))\"/>"
+            content +=
+                "<rect class=\"zone\" x=\"\(frame.left)\" y=\"\(upper)\" width=\"\(frame.right - frame.left)\" height=\"\(max(lower - upper, 0))\"/>"
         }
         content += frame.markup
         for case .line(let value, _) in marks {
             guard let place = frame.vertical(value) else { continue }
-            content += "<line class=\"mark\" x1=\"\(frame.left)\" x2=\"\(frame.right)\" y1=\"\(place)\" y2=\"\(place)\"/>"
+            content +=
+                "<line class=\"mark\" x1=\"\(frame.left)\" x2=\"\(frame.right)\" y1=\"\(place)\" y2=\"\(place)\"/>"
         }
         for one in series where one.form == .line || one.form == .brokenLine { content += band(one, frame) }
         for one in series { content += curve(one, frame) }
@@ -142,7 +144,8 @@ public struct LineChart: Sendable {
             guard isPoint || isAlone(index) else { continue }
             if isPoint { result += bar(point, at: place.x, colour, frame) }
             let title: HTML = isPoint ? "<title>\(title(point, of: series))</title>" : ""
-            result += "<circle class=\"dot\" fill=\"\(colour)\" cx=\"\(place.x)\" cy=\"\(place.y)\" r=\"3.5\">\(title)</circle>"
+            result +=
+                "<circle class=\"dot\" fill=\"\(colour)\" cx=\"\(place.x)\" cy=\"\(place.y)\" r=\"3.5\">\(title)</circle>"
             if let label = point.label, isPoint {
                 let isRight = place.x < (frame.left + frame.right) / 2
                 result += """
@@ -162,7 +165,9 @@ public struct LineChart: Sendable {
     }
 
     private func bar(_ point: Point, at x: Double, _ colour: String, _ frame: Frame) -> HTML {
-        guard let low = point.low.flatMap(frame.vertical), let high = point.high.flatMap(frame.vertical) else { return "" }
+        guard let low = point.low.flatMap(frame.vertical), let high = point.high.flatMap(frame.vertical) else {
+            return ""
+        }
         return """
             <path class="bar" stroke="\(colour)" d="M\(x) \(low)V\(high)M\(x - 3) \(low)H\(x + 3)M\(x - 3) \(high)H\(x + 3)"/>
             """

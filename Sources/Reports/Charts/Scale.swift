@@ -99,11 +99,15 @@ struct Scale: Equatable {
             values = (negative + (lower <= 0 && upper >= 0 ? [0] : []) + positive).sorted()
         }
         var seen: Set<String> = []
-        return values.map { Tick(value: $0, label: style.text($0, digits: 6)) }.filter { seen.insert($0.label).inserted }
+        return values.map { Tick(value: $0, label: style.text($0, digits: 6)) }.filter {
+            seen.insert($0.label).inserted
+        }
     }
 
     /// Multiples of 1, 2 or 5 times a power of ten within the interval.
-    private static func roundNumbers(_ low: Double, _ high: Double, _ count: Int, whole: Bool, style: NumberStyle) -> [Double] {
+    private static func roundNumbers(_ low: Double, _ high: Double, _ count: Int, whole: Bool, style: NumberStyle)
+        -> [Double]
+    {
         let base: Double = style == .bytes ? pow(1024, floor(log(max(high, 1)) / log(1024))) : 1
         let (low, high) = (low / base, high / base)
         let rough = (high - low) / Double(max(count, 1))

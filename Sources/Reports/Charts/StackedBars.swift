@@ -38,7 +38,8 @@ public struct StackedBars: Sendable {
             for (part, value) in zip(parts.indices, bar.amounts) where Self.amount(value) > 0 {
                 let share = Self.amount(value) / total
                 let width = share * (right - left)
-                let text = "\(parts[part]): \(style.text(value, digits: 3)), \(NumberStyle.percent.text(share, digits: 2))"
+                let text =
+                    "\(parts[part]): \(style.text(value, digits: 3)), \(NumberStyle.percent.text(share, digits: 2))"
                 content += """
                     <rect class="part" fill="\(Palette.variable(part))" x="\(start)" y="\(top)" width="\(width)" \
                     height="\(thickness)"><title>\(text)</title></rect>

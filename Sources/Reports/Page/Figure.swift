@@ -12,13 +12,15 @@ public struct Figure: Sendable {
 
     /// Values over a number.
     /// - Parameter table: the numbers; nil: those of the chart.
-    public init(_ heading: String, caption: String = "", _ chart: LineChart, table: Table? = nil, isWide: Bool = false) {
+    public init(_ heading: String, caption: String = "", _ chart: LineChart, table: Table? = nil, isWide: Bool = false)
+    {
         self.heading = heading
         self.caption = caption
         self.isWide = isWide
         let names = chart.series.map(\.name)
-        legend =
-            (names.count > 1 || !chart.marks.isEmpty ? chart.series.map(Self.key) : []) + chart.marks.map(Self.key)
+        // A series by itself needs a name only beside something else.
+        let isAlone = names.count == 1 && chart.marks.isEmpty
+        legend = (isAlone ? [] : chart.series.filter { !$0.name.isEmpty }.map(Self.key)) + chart.marks.map(Self.key)
         self.chart = chart.markup(Self.description(heading, caption, names))
         self.table = table ?? Self.table(chart)
     }
@@ -52,7 +54,10 @@ public struct Figure: Sendable {
             ?? Table(
                 ["", chart.axis.label, "low", "high"],
                 chart.rows.map {
-                    [$0.name, style.text($0.value, digits: 6), style.text($0.low ?? .nan, digits: 6), style.text($0.high ?? .nan, digits: 6)]
+                    [
+                        $0.name, style.text($0.value, digits: 6), style.text($0.low ?? .nan, digits: 6),
+                        style.text($0.high ?? .nan, digits: 6),
+                    ]
                 })
     }
 
@@ -138,6 +143,7 @@ public struct Figure: Sendable {
         }
         return Table(
             [chart.x.label] + chart.series.map { $0.name.isEmpty ? chart.y.label : $0.name },
-            places.map { place in [chart.x.style.text(place, digits: 6)] + columns.map { $0[place] ?? "" } }, note: note)
+            places.map { place in [chart.x.style.text(place, digits: 6)] + columns.map { $0[place] ?? "" } }, note: note
+        )
     }
 }

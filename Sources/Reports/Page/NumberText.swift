@@ -10,6 +10,10 @@ public enum NumberStyle: Sendable, Equatable {
     case whole
     /// A share as a percentage.
     case percent
+    /// A difference of shares in percentage points, with its sign.
+    case points
+    /// A difference, with its sign.
+    case signed
     /// Bytes with a binary unit.
     case bytes
     /// Seconds with a fitting unit.
@@ -23,6 +27,8 @@ public enum NumberStyle: Sendable, Equatable {
         case .plain: return Self.significant(value, digits)
         case .whole: return abs(value) < 1e15 ? Self.grouped(value, decimals: 0) : Self.significant(value, digits)
         case .percent: return Self.significant(value * 100, digits) + "\u{202F}%"
+        case .points: return (value > 0 ? "+" : "") + Self.significant(value * 100, digits) + "\u{202F}pp"
+        case .signed: return (value > 0 ? "+" : "") + Self.significant(value, digits)
         case .bytes: return Self.scaled(value, digits, Self.byteUnits)
         case .seconds: return Self.scaled(value, digits, Self.timeUnits)
         }
@@ -46,7 +52,9 @@ public enum NumberStyle: Sendable, Equatable {
         let exponent = Int(floor(log10(abs(value))))
         if exponent < -4 || exponent > 8 {
             let parts = String(format: "%.\(max(0, digits - 1))e", value).split(separator: "e")
-            return trimmed(String(parts[0])) + "·10" + superscript(Int(parts[1]) ?? 0)
+            let (factor, power) = (trimmed(String(parts[0])), "10" + superscript(Int(parts[1]) ?? 0))
+            return (factor == "1" ? power : factor == "-1" ? "−" + power : "\(factor)·\(power)").replacing(
+                "-", with: "−")
         }
         return trimmed(grouped(value, decimals: max(0, digits - 1 - exponent)))
     }

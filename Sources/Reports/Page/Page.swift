@@ -14,9 +14,9 @@ public struct Page: Sendable {
         case markup(HTML)
     }
 
-    /// A sentence and how much it matters.
+    /// A sentence and what it comes to; a warning says so in words, too.
     public struct Remark: Sendable, Equatable {
-        public enum Weight: String, Sendable, Equatable { case note, good, warning }
+        public enum Weight: String, Sendable, Equatable { case note, good, bad, warning }
         public var weight: Weight
         public var words: String
 
@@ -83,7 +83,7 @@ public struct Page: Sendable {
         switch item {
         case .words(let words): return "<p>\(words)</p>\n"
         case .list(let remarks):
-            let lines = remarks.map { "<li class=\"\($0.weight.rawValue)\">\($0.words)</li>\n" as HTML }
+            let lines = remarks.map { "<li class=\"is-\($0.weight.rawValue)\">\($0.words)</li>\n" as HTML }
             return "<ul class=\"remarks\">\(lines)</ul>\n"
         case .figures(let figures): return "<div class=\"figures\">\(figures.map(\.markup))</div>\n"
         case .table(let table, let summary):

@@ -17,7 +17,7 @@ enum Style {
         *{box-sizing:border-box}
         html{-webkit-text-size-adjust:100%}
         body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Liberation Sans",sans-serif}
-        header,main{max-width:1360px;margin:0 auto;padding:0 16px}
+        header,main{max-width:1360px;margin:0 auto;padding:0 12px}
         header{padding-top:24px}
         h1{font-size:1.7rem;line-height:1.2;margin:0 0 4px;overflow-wrap:anywhere}
         header p{margin:0;color:var(--soft);overflow-wrap:anywhere}
@@ -28,7 +28,7 @@ enum Style {
         nav{display:flex;flex-wrap:wrap;gap:4px 16px;margin-top:12px;font-size:.93rem}
         nav a{padding:4px 0}
         .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,400px),1fr));gap:16px;margin:12px 0}
-        figure{margin:0;padding:14px 14px 8px;background:var(--card);border:1px solid var(--line);border-radius:8px;min-width:0;\
+        figure{margin:0;padding:12px 12px 6px;background:var(--card);border:1px solid var(--line);border-radius:8px;min-width:0;\
         display:flex;flex-direction:column}
         figure>details{margin-top:auto}
         figcaption p{font-size:.86rem;line-height:1.4;color:var(--soft);margin:2px 0 0}
@@ -39,7 +39,7 @@ enum Style {
         svg text{font-family:inherit;font-variant-numeric:tabular-nums}
         .tick{font-size:11px;fill:var(--soft)}
         .label{font-size:12px;fill:var(--ink)}
-        .note{font-size:11px;fill:var(--soft)}
+        .note{font-size:11px;fill:var(--soft);paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}
         p.note{font-size:.83rem;color:var(--soft)}
         .inside{font-size:11px;fill:var(--card)}
         .grid{stroke:var(--grid);stroke-width:1}
@@ -64,11 +64,11 @@ enum Style {
         figure thead th{background:var(--card)}
         .remarks{list-style:none;margin:8px 0;padding:0;display:grid;gap:6px;max-width:90ch}
         .remarks li{padding:2px 0 2px 12px;border-left:4px solid var(--line);overflow-wrap:anywhere}
-        .remarks .good{border-color:var(--good)}
-        .remarks .warning{border-color:var(--warning)}
-        .remarks .warning::before{content:"Warning: ";font-weight:600;color:var(--warning)}
-        .settings{columns:2;font-size:.9rem}
-        .facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,210px),1fr));gap:10px;margin:12px 0;padding:0}
+        .remarks .is-good{border-color:var(--good)}
+        .remarks .is-bad,.remarks .is-warning{border-color:var(--warning)}
+        .remarks .is-warning::before{content:"Warning: ";font-weight:600;color:var(--warning)}
+        pre{margin:8px 0;font-size:.86rem;white-space:pre-wrap;overflow-wrap:anywhere}
+        .facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(140px,1fr));gap:10px;margin:12px 0;padding:0}
         .facts div{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:10px 14px;min-width:0}
         .facts dt{font-size:.83rem;color:var(--soft)}
         .facts dd{margin:0;font-size:1.3rem;font-weight:600;overflow-wrap:anywhere}

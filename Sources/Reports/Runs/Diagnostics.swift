@@ -25,10 +25,15 @@ struct Diagnostics {
             result.append(.init(.good, "All \(whole(planned ?? step)) steps are done."))
         } else if let planned, step < planned {
             result.append(
-                .init(.note, "The metrics end at step \(whole(step)) of \(whole(planned)): the run is going on, or was stopped."))
+                .init(
+                    .note,
+                    "The metrics end at step \(whole(step)) of \(whole(planned)): the run is going on, or was stopped.")
+            )
         }
         if let skipped = metrics.last("skipped_rows"), skipped > 0 {
-            result.append(.init(.warning, "\(whole(Int(skipped))) rows of the training data could not be read and were left out."))
+            result.append(
+                .init(.warning, "\(whole(Int(skipped))) rows of the training data could not be read and were left out.")
+            )
         }
         return result
     }
@@ -44,14 +49,18 @@ struct Diagnostics {
             let isBest = last.value >= best.value
             let words = isBest ? "its best so far" : "its best was \(percent(best.value)) at step \(whole(best.step))"
             result.append(
-                .init(isBest ? .good : .note, "\(set): Precision@1 \(percent(last.value)) at step \(whole(last.step)), \(words)."))
+                .init(
+                    isBest ? .good : .note,
+                    "\(set): Precision@1 \(percent(last.value)) at step \(whole(last.step)), \(words)."))
             if let overfitting = overfitting(set, best: best, last: last) { result.append(overfitting) }
             return result
         }
     }
 
     /// The held-out score fell by more than a tenth of its best while the training loss went on falling.
-    private func overfitting(_ set: String, best: (step: Int, value: Double), last: (step: Int, value: Double)) -> Page.Remark? {
+    private func overfitting(_ set: String, best: (step: Int, value: Double), last: (step: Int, value: Double)) -> Page
+        .Remark?
+    {
         let losses = curve("loss")
         let then = losses.filter { $0.step <= best.step }.suffix(10).map(\.value)
         let now = losses.suffix(10).map(\.value)
@@ -61,7 +70,8 @@ struct Diagnostics {
         return .init(
             .warning,
             "\(set): sign of overfitting. Since step \(whole(best.step)) the training loss fell from \(plain(before)) to \(plain(after)) "
-                + "while Precision@1 fell from \(percent(best.value)) to \(percent(last.value)); stop earlier, or regularise more.")
+                + "while Precision@1 fell from \(percent(best.value)) to \(percent(last.value)); stop earlier, or regularise more."
+        )
     }
 
     // MARK: Noise
@@ -71,12 +81,18 @@ struct Diagnostics {
         if let ratio = metrics.last("noise_to_signal") {
             let size = "The noise has \(percent(ratio)) of the representations' length"
             let cosines = ["query", "target"].compactMap { metrics.last("\($0).cosine") }
-            let kept = cosines.isEmpty ? "" : "; the mean cosine to the clean ones is \(plain(cosines.reduce(0, +) / Double(cosines.count)))"
+            let kept =
+                cosines.isEmpty
+                ? "" : "; the mean cosine to the clean ones is \(plain(cosines.reduce(0, +) / Double(cosines.count)))"
             result.append(.init(.note, "\(size)\(kept)."))
             if ratio < 0.01 {
                 result.append(.init(.note, "Noise this weak is unlikely to change anything measurable."))
             } else if ratio > 0.5 {
-                result.append(.init(.warning, "Noise this strong hides much of the signal: lower the strength unless that is the experiment."))
+                result.append(
+                    .init(
+                        .warning,
+                        "Noise this strong hides much of the signal: lower the strength unless that is the experiment.")
+                )
             }
         } else if let scaling = run.setting("noise.scaling") {
             let reason = scaling == "none" ? "noise.scaling is none" : "no row tells of any"
@@ -96,15 +112,18 @@ struct Diagnostics {
                     .init(
                         .warning,
                         "Collapse: the effective rank of the \(name) is \(plain(last.value)), it was \(plain(best.value)) at step "
-                            + "\(whole(best.step)). Lower the strength, use noise.center: true, or noise.energy: matched."))
+                            + "\(whole(best.step)). Lower the strength, use noise.center: true, or noise.energy: matched."
+                    ))
             } else {
-                result.append(.init(.note, "The effective rank of the \(name) is \(plain(last.value)) in the last batch."))
+                result.append(
+                    .init(.note, "The effective rank of the \(name) is \(plain(last.value)) in the last batch."))
             }
         }
         if let record = run.spectra.last(where: { $0.side == side }), record.strength > 0 {
             let hidden = record.singularValues.count { $0 <= record.threshold }
             // Of thinned spectra only the last direction above the threshold is known.
-            let above = zip(record.directions, record.singularValues).filter { $0.1 > record.threshold }.map(\.0).max() ?? 0
+            let above =
+                zip(record.directions, record.singularValues).filter { $0.1 > record.threshold }.map(\.0).max() ?? 0
             let order = min(record.rows, record.columns)
             if hidden > 0 {
                 result.append(
@@ -130,13 +149,15 @@ struct Diagnostics {
     private var stability: [Page.Remark] {
         var result: [Page.Remark] = []
         let norms = curve("gradient_norm")
-        if let median = RunFigures.median(norms.map(\.value)), let worst = norms.max(by: { $0.value < $1.value }), median > 0,
+        if let median = RunFigures.median(norms.map(\.value)), let worst = norms.max(by: { $0.value < $1.value }),
+            median > 0,
             norms.count >= 20, worst.value > 10 * median
         {
             result.append(
                 .init(
                     .note,
-                    "The gradient's norm reached \(plain(worst.value)) at step \(whole(worst.step)), \(plain(worst.value / median)) times its median."))
+                    "The gradient's norm reached \(plain(worst.value)) at step \(whole(worst.step)), \(plain(worst.value / median)) times its median."
+                ))
         }
         if let last = metrics.last("temperature"),
             let least = run.setting("loss.temperature.minimum").flatMap(Double.init),
@@ -144,7 +165,9 @@ struct Diagnostics {
             run.setting("loss.temperature.learned") == "true"
         {
             let bound = last <= least * 1.001 ? "lower" : last >= greatest * 0.999 ? "upper" : nil
-            if let bound { result.append(.init(.warning, "The temperature, \(plain(last)), is at its \(bound) bound.")) }
+            if let bound {
+                result.append(.init(.warning, "The temperature, \(plain(last)), is at its \(bound) bound."))
+            }
         }
         return result
     }
@@ -165,7 +188,10 @@ struct Diagnostics {
                         + "\(percent(shares["communication", default: 0])) waiting for communication, "
                         + "\(percent(shares["data", default: 0])) waiting for data."))
             if shares["data", default: 0] > 0.1 {
-                result.append(.init(.warning, "Steps wait for data: raise data.prefetch or data.cache, or make the pictures smaller."))
+                result.append(
+                    .init(
+                        .warning,
+                        "Steps wait for data: raise data.prefetch or data.cache, or make the pictures smaller."))
             }
         }
         let rates = curve("samples_per_second").map(\.value)
@@ -179,7 +205,10 @@ struct Diagnostics {
                 let late = RunFigures.median(Array(rates.suffix(quarter))), late < 0.7 * early
             {
                 result.append(
-                    .init(.warning, "The run became slower: \(plain(early)) pairs a second in its first quarter, \(plain(late)) in its last."))
+                    .init(
+                        .warning,
+                        "The run became slower: \(plain(early)) pairs a second in its first quarter, \(plain(late)) in its last."
+                    ))
             }
         }
         return result

@@ -38,7 +38,9 @@ public struct MetricsTable: Sendable {
         for (number, line) in lines.enumerated() {
             guard line.contains(where: { $0 != 0x20 && $0 != 0x0D && $0 != 0x09 }) else { continue }
             guard let row = Self.row(line) else {
-                if number == lines.count - 1, endsHalf { isHalf = true } else {
+                if number == lines.count - 1, endsHalf {
+                    isHalf = true
+                } else {
                     damaged += 1
                     first = first ?? number + 1
                 }
@@ -46,12 +48,18 @@ public struct MetricsTable: Sendable {
             }
             repeated += add(row)
         }
-        if isHalf { remarks.append("The last line of the metrics is not whole: the run is still writing, or was killed.") }
+        if isHalf {
+            remarks.append("The last line of the metrics is not whole: the run is still writing, or was killed.")
+        }
         if let first {
-            remarks.append("\(damaged) line\(damaged == 1 ? "" : "s") of the metrics cannot be read and \(damaged == 1 ? "is" : "are") left out; the first is line \(first).")
+            remarks.append(
+                "\(damaged) line\(damaged == 1 ? "" : "s") of the metrics cannot be read and \(damaged == 1 ? "is" : "are") left out; the first is line \(first)."
+            )
         }
         if repeated > 0 {
-            remarks.append("\(repeated) row\(repeated == 1 ? "" : "s") of the metrics \(repeated == 1 ? "was" : "were") written twice, by a run that resumed: the later ones are shown.")
+            remarks.append(
+                "\(repeated) row\(repeated == 1 ? "" : "s") of the metrics \(repeated == 1 ? "was" : "were") written twice, by a run that resumed: the later ones are shown."
+            )
         }
     }
 
@@ -72,17 +80,19 @@ public struct MetricsTable: Sendable {
         return dropped
     }
 
+    private static let decoder = JSONDecoder()
+
     private static func row(_ line: Data) -> Row? {
-        var object = try? JSONSerialization.jsonObject(with: line)
-        if object == nil {
+        var fields = try? decoder.decode([String: Field].self, from: line)
+        if fields == nil {
             // Some writers put down numbers that JSON has not.
             let text = String(decoding: line, as: UTF8.self)
             let known = text.replacing(/:\s*(-?Infinity|NaN|nan|-?inf)\b/, with: ": null")
-            object = try? JSONSerialization.jsonObject(with: Data(known.utf8))
+            fields = try? decoder.decode([String: Field].self, from: Data(known.utf8))
         }
-        guard let fields = object as? [String: Any], let step = fields["step"].flatMap(number),
-            let whole = Int(exactly: step), whole >= 0
-        else { return nil }
+        guard let fields, case .number(let step) = fields["step"], let whole = Int(exactly: step), whole >= 0 else {
+            return nil
+        }
         var values: [String: Double] = [:]
         flatten(fields, "", into: &values)
         values["step"] = nil
@@ -92,19 +102,32 @@ public struct MetricsTable: Sendable {
         return Row(step: whole, values: values)
     }
 
-    private static func flatten(_ fields: [String: Any], _ prefix: String, into values: inout [String: Double]) {
+    private static func flatten(_ fields: [String: Field], _ prefix: String, into values: inout [String: Double]) {
         for (key, value) in fields {
-            if let inner = value as? [String: Any] {
-                flatten(inner, prefix + key + ".", into: &values)
-            } else if let number = number(value) {
-                values[prefix + key] = number
+            switch value {
+            case .object(let inner): flatten(inner, prefix + key + ".", into: &values)
+            case .number(let number) where number.isFinite: values[prefix + key] = number
+            case .number, .other: break
             }
         }
     }
 
-    /// A finite number that is no truth value.
-    private static func number(_ value: Any) -> Double? {
-        guard let number = value as? NSNumber, !(value is Bool), number.doubleValue.isFinite else { return nil }
-        return number.doubleValue
+    /// A value of a row.
+    private enum Field: Decodable {
+        case number(Double)
+        case object([String: Field])
+        /// Nothing to draw.
+        case other
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            if let number = try? container.decode(Double.self) {
+                self = .number(number)
+            } else if let object = try? container.decode([String: Field].self) {
+                self = .object(object)
+            } else {
+                self = .other
+            }
+        }
     }
 }

@@ -12,7 +12,8 @@ struct RunFigures {
     ///   - sides: further numbers of the same kind, drawn as broken lines.
     ///   - scale: logarithmic where all values are positive and span more than a factor of 20.
     func curves(
-        _ heading: String, caption: String = "", _ names: [(key: String, name: String)], axis: Axis, spreads: Bool = false,
+        _ heading: String, caption: String = "", _ names: [(key: String, name: String)], axis: Axis,
+        spreads: Bool = false,
         marks: [LineChart.Mark] = []
     ) -> [Figure] {
         var axis = axis
@@ -38,7 +39,8 @@ struct RunFigures {
 
     var learning: [Figure] {
         let one = { (key: String) in [(key: key, name: "")] }
-        return curves("Loss", caption: "Training loss of the global batch.", one("loss"), axis: Axis("loss"), spreads: true)
+        return curves(
+            "Loss", caption: "Training loss of the global batch.", one("loss"), axis: Axis("loss"), spreads: true)
             + curves(
                 "Precision in the batch", caption: "Share of the batch's queries whose own target scores highest.",
                 one("precision_at_1"), axis: Axis("Precision@1", style: .percent, includesZero: true, limits: 0...1))
@@ -60,9 +62,10 @@ struct RunFigures {
     var evaluationSets: [String] {
         let suffix = ".query_to_target.precision_at_1"
         var seen: Set<String> = []
-        return runs.flatMap(\.metrics.names).filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.count)) }.filter {
-            seen.insert($0).inserted
-        }
+        return runs.flatMap(\.metrics.names).filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.count)) }
+            .filter {
+                seen.insert($0).inserted
+            }
     }
 
     func evaluation(_ set: String) -> [Figure] {
@@ -73,17 +76,25 @@ struct RunFigures {
                 (key: "\(set).target_to_query.\(measure)", name: "target → query"),
             ]
         }
-        return curves("\(set): Precision@1", caption: "Share of held-out queries whose best-scored candidate is theirs.", both("precision_at_1"), axis: share)
-            + curves("\(set): Recall@5", both("recall_at_5"), axis: Axis("Recall@5", style: .percent, includesZero: true, limits: 0...1))
+        return curves(
+            "\(set): Precision@1", caption: "Share of held-out queries whose best-scored candidate is theirs.",
+            both("precision_at_1"), axis: share)
+            + curves(
+                "\(set): Recall@5", both("recall_at_5"),
+                axis: Axis("Recall@5", style: .percent, includesZero: true, limits: 0...1))
             + plane(set)
-            + curves("\(set): effective rank", caption: "Of the held-out query embeddings.", [(key: "\(set).effective_rank", name: "")], axis: Axis("effective rank", includesZero: true))
+            + curves(
+                "\(set): effective rank", caption: "Of the held-out query embeddings.",
+                [(key: "\(set).effective_rank", name: "")], axis: Axis("effective rank", includesZero: true))
     }
 
     /// Alignment and uniformity of each evaluation, joined in their order.
     private func plane(_ set: String) -> [Figure] {
         let series = runs.enumerated().compactMap { index, run -> LineChart.Series? in
             let points = run.metrics.rows.compactMap { row -> LineChart.Point? in
-                guard let x = row.values["\(set).uniformity"], let y = row.values["\(set).alignment"] else { return nil }
+                guard let x = row.values["\(set).uniformity"], let y = row.values["\(set).alignment"] else {
+                    return nil
+                }
                 return LineChart.Point(x, y, label: "step \(NumberStyle.whole.text(Double(row.step)))")
             }
             guard points.count > 0 else { return nil }
@@ -99,7 +110,8 @@ struct RunFigures {
         return [
             Figure(
                 "\(set): alignment and uniformity",
-                caption: "Alignment is the mean squared distance of positive pairs, uniformity how evenly the embeddings fill the sphere. "
+                caption:
+                    "Alignment is the mean squared distance of positive pairs, uniformity how evenly the embeddings fill the sphere. "
                     + "Both are better when lower: good models move down and left.", chart)
         ]
     }
@@ -114,12 +126,16 @@ struct RunFigures {
             "Noise to signal", caption: "‖noise‖ / ‖x‖ as realised over the global batch.", sides("noise_to_signal"),
             axis: Axis("‖noise‖ / ‖x‖", style: .percent, includesZero: true))
             + curves(
-                "Direction kept", caption: "Mean cosine of representations before and after the noise.", sides("cosine"),
+                "Direction kept", caption: "Mean cosine of representations before and after the noise.",
+                sides("cosine"),
                 axis: Axis("cos(x, x̃)", limits: -1...1))
             + curves(
-                "Effective rank of the batch", caption: "Number of directions that share the spectrum evenly; a fall to near 1 is collapse.",
+                "Effective rank of the batch",
+                caption: "Number of directions that share the spectrum evenly; a fall to near 1 is collapse.",
                 sides("effective_rank"), axis: Axis("effective rank", includesZero: true))
-            + curves("Row norm", caption: "Root mean square length of representations where the noise is added.", sides("row_norm"), axis: Axis("‖x‖", includesZero: true))
+            + curves(
+                "Row norm", caption: "Root mean square length of representations where the noise is added.",
+                sides("row_norm"), axis: Axis("‖x‖", includesZero: true))
     }
 
     // MARK: Speed
@@ -144,14 +160,17 @@ struct RunFigures {
             : [
                 Figure(
                     "Where a step's time goes",
-                    caption: "Median seconds by phase on rank 0. Communication that other work hides is in that work's time.", bars)
+                    caption:
+                        "Median seconds by phase on rank 0. Communication that other work hides is in that work's time.",
+                    bars)
             ]
         let one = { (key: String) in [(key: key, name: "")] }
         return time
             + curves("Throughput", one("samples_per_second"), axis: Axis("pairs per second", includesZero: true))
             + curves(
                 "Use of the matrix-product peak",
-                caption: "Floating-point operations of a step over what the machine's matrix products could do in its time.",
+                caption:
+                    "Floating-point operations of a step over what the machine's matrix products could do in its time.",
                 one("gemm_utilisation"), axis: Axis("share of peak", style: .percent, includesZero: true))
             + curves(
                 "Memory", caption: "Largest so far, of rank 0's process.", one("peak_memory_bytes"),
@@ -166,6 +185,8 @@ struct RunFigures {
         guard isOne else { return [] }
         let medians = Self.phaseMedians(runs[0]).map(StackedBars.amount)
         let total = medians.reduce(0, +)
-        return zip(Self.phases, medians).filter { $0.1 >= total * 0.02 && $0.1 > 0 }.map { (key: "seconds.\($0.0)", name: $0.0) }
+        return zip(Self.phases, medians).filter { $0.1 >= total * 0.02 && $0.1 > 0 }.map {
+            (key: "seconds.\($0.0)", name: $0.0)
+        }
     }
 }

@@ -25,7 +25,7 @@ public struct RunPage {
         page.add("In words", runs.flatMap(words))
         let figures = RunFigures(runs: runs)
         page.add("Learning", [.figures(figures.learning)])
-        page.add("Held-out sets", figures.evaluationSets.map { .figures(figures.evaluation($0)) })
+        page.add("Held-out sets", [.figures(figures.evaluationSets.flatMap(figures.evaluation))])
         page.add("Noise", [.figures(figures.noise)])
         for run in runs {
             page.add(heading("Spectrum", run), [.figures(SpectrumFigures(spectra: run.spectra).figures)])
@@ -44,7 +44,8 @@ public struct RunPage {
         let parts = [
             run.setting("noise.scaling").map { scaling in
                 scaling == "none" ? "no noise" : "\(scaling) noise, α = \(run.setting("noise.strength") ?? "?")"
-            }, run.setting("batch.global").map { "global batch \($0)" }, run.setting("seed").map { "seed \($0)" }, run.path,
+            }, run.setting("batch.global").map { "global batch \($0)" }, run.setting("seed").map { "seed \($0)" },
+            run.path,
         ]
         return parts.compactMap { $0 }.joined(separator: " · ")
     }
@@ -80,16 +81,21 @@ public struct RunPage {
         }
         for set in RunFigures(runs: [run]).evaluationSets {
             let measure = { (direction: String) in
-                metrics.last("\(set).\(direction).precision_at_1").map { NumberStyle.percent.text($0, digits: 3) } ?? "–"
+                metrics.last("\(set).\(direction).precision_at_1").map { NumberStyle.percent.text($0, digits: 3) }
+                    ?? "–"
             }
             facts.append(
-                Fact(name: "\(set): Precision@1", value: measure("query_to_target"), detail: "other way \(measure("target_to_query"))"))
+                Fact(
+                    name: "\(set): Precision@1", value: measure("query_to_target"),
+                    detail: "other way \(measure("target_to_query"))"))
         }
         if let ratio = metrics.last("noise_to_signal") {
-            facts.append(Fact(name: "Noise to signal", value: NumberStyle.percent.text(ratio, digits: 3), detail: "last row"))
+            facts.append(
+                Fact(name: "Noise to signal", value: NumberStyle.percent.text(ratio, digits: 3), detail: "last row"))
         }
         if let rate = RunFigures.median(metrics.curve("samples_per_second").map(\.value)) {
-            facts.append(Fact(name: "Pairs per second", value: NumberStyle.plain.text(rate, digits: 3), detail: "median"))
+            facts.append(
+                Fact(name: "Pairs per second", value: NumberStyle.plain.text(rate, digits: 3), detail: "median"))
         }
         return facts
     }
@@ -117,7 +123,9 @@ public struct RunPage {
         return examples.sets.filter { !$0.examples.isEmpty }.flatMap { set -> [Page.Item] in
             [
                 .markup("<h3>\(set.name), step \(NumberStyle.whole.text(Double(examples.step)))</h3>\n"),
-                .words("Questions evenly spaced over the set, each with its best-scored candidates; what belongs to it is marked ✓."),
+                .words(
+                    "Questions evenly spaced over the set, each with its best-scored candidates; what belongs to it is marked ✓."
+                ),
                 .markup(set.markup(thumbnail)),
             ]
         }
@@ -133,7 +141,10 @@ public struct RunPage {
         let differences = runs.differences
         let heading =
             differences.isEmpty ? "The runs have equal settings." : "Settings in which the runs differ:"
-        return [.words(heading), .table(Table(["key"] + runs.map(\.name), differences.map { [$0.key] + $0.values }), summary: nil)]
+        return [
+            .words(heading),
+            .table(Table(["key"] + runs.map(\.name), differences.map { [$0.key] + $0.values }), summary: nil),
+        ]
             + tables
     }
 }

@@ -54,7 +54,8 @@ public struct RunRecord: Sendable {
         let steps = (try? files.contentsOfDirectory(atPath: "\(path)/checkpoints")) ?? []
         let name = settings.first { $0.key == "name" }?.value
         return RunRecord(
-            path: path, name: name ?? URL(fileURLWithPath: path).standardizedFileURL.lastPathComponent, settings: settings,
+            path: path, name: name ?? URL(fileURLWithPath: path).standardizedFileURL.lastPathComponent,
+            settings: settings,
             metrics: table, spectra: SpectrumRecord.read(contents("spectra.jsonl") ?? Data()),
             examples: contents("examples.json").flatMap { try? JSONDecoder().decode(RetrievedExamples.self, from: $0) },
             checkpoints: steps.compactMap { $0.wholeMatch(of: /step-(\d+)/).flatMap { Int($0.1) } }.sorted(),
@@ -63,7 +64,9 @@ public struct RunRecord: Sendable {
 
     /// The leaves of a mapping, `a.b` with their values; none when the text is no mapping.
     static func settings(_ data: Data) -> [(key: String, value: String)] {
-        guard let node = try? Yams.compose(yaml: String(decoding: data, as: UTF8.self)), node.mapping != nil else { return [] }
+        guard let node = try? Yams.compose(yaml: String(decoding: data, as: UTF8.self)), node.mapping != nil else {
+            return []
+        }
         var result: [(key: String, value: String)] = []
         func walk(_ node: Node, _ prefix: String) {
             guard let mapping = node.mapping, !mapping.isEmpty else {
@@ -98,7 +101,9 @@ extension [RunRecord] {
     var differences: [(key: String, values: [String])] {
         var keys: [String] = []
         var known: Set<String> = []
-        for run in self { for setting in run.settings where known.insert(setting.key).inserted { keys.append(setting.key) } }
+        for run in self {
+            for setting in run.settings where known.insert(setting.key).inserted { keys.append(setting.key) }
+        }
         let tables = map { Dictionary($0.settings.map { ($0.key, $0.value) }) { $1 } }
         return keys.compactMap { key in
             let values = tables.map { $0[key] ?? "–" }

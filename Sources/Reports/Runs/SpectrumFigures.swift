@@ -12,7 +12,9 @@ struct SpectrumFigures {
 
     var figures: [Figure] {
         ["query", "target"].flatMap { side -> [Figure] in
-            let records = spectra.filter { $0.side == side }
+            // The last batch of an epoch may be a short one, whose spectrum is no other batch's.
+            let rows = spectra.filter { $0.side == side }.map(\.rows).max()
+            let records = spectra.filter { $0.side == side && $0.rows == rows }
             guard let last = records.last, let name = Self.names[side], !last.directions.isEmpty else { return [] }
             return [overTime(records, last, name), byDirection(records, last, name), energy(last, name)]
         }
@@ -31,17 +33,22 @@ struct SpectrumFigures {
     private func overTime(_ records: [SpectrumRecord], _ last: SpectrumRecord, _ name: String) -> Figure {
         let series = Self.telling(last.directions, 6).enumerated().map { slot, direction in
             let values = records.compactMap { record -> (step: Int, value: Double)? in
-                guard let place = record.directions.firstIndex(of: direction), record.singularValues[place] > 0 else { return nil }
+                guard let place = record.directions.firstIndex(of: direction), record.singularValues[place] > 0 else {
+                    return nil
+                }
                 return (record.step, record.singularValues[place])
             }
-            return LineChart.Series.curve("σ of direction \(NumberStyle.whole.text(Double(direction)))", values, slot: slot)
+            return LineChart.Series.curve(
+                "σ of direction \(NumberStyle.whole.text(Double(direction)))", values, slot: slot)
         }
         return Figure(
             "\(name): singular spectrum over time",
-            caption: "Singular values of the global batch of \(last.rows) × \(last.columns). Directions under the threshold are hidden "
+            caption:
+                "Singular values of the global batch of \(last.rows) × \(last.columns). Directions under the threshold are hidden "
                 + "by isotropic noise of this strength, α = \(NumberStyle.plain.text(last.strength)).",
             LineChart(
-                x: Axis("step", style: .whole), y: Axis("singular value σ", scale: .logarithmic), series: series, marks: marks(last)))
+                x: Axis("step", style: .whole), y: Axis("singular value σ", scale: .logarithmic), series: series,
+                marks: marks(last)))
     }
 
     /// The whole spectrum at the first, a middle and the last record.
@@ -50,12 +57,14 @@ struct SpectrumFigures {
         let series = shown.enumerated().map { slot, record in
             LineChart.Series(
                 "step \(NumberStyle.whole.text(Double(record.step)))",
-                zip(record.directions, record.singularValues).filter { $0.1 > 0 }.map { .init(Double($0.0), $0.1) }, slot: slot)
+                zip(record.directions, record.singularValues).filter { $0.1 > 0 }.map { .init(Double($0.0), $0.1) },
+                slot: slot)
         }
         return Figure(
             "\(name): spectrum by direction", caption: "From the strongest direction to the weakest.",
             LineChart(
-                x: Axis("direction", scale: .logarithmic, style: .whole), y: Axis("singular value σ", scale: .logarithmic),
+                x: Axis("direction", scale: .logarithmic, style: .whole),
+                y: Axis("singular value σ", scale: .logarithmic),
                 series: series, marks: marks(last)))
     }
 
@@ -68,10 +77,12 @@ struct SpectrumFigures {
         }
         return Figure(
             "\(name): noise energy per direction",
-            caption: "Expected energy of a row along each direction at step \(NumberStyle.whole.text(Double(last.step))), σ²/m of the "
+            caption:
+                "Expected energy of a row along each direction at step \(NumberStyle.whole.text(Double(last.step))), σ²/m of the "
                 + "representations and α²S²/n of the noise.",
             LineChart(
-                x: Axis("direction", scale: .logarithmic, style: .whole), y: Axis("energy of a row", scale: .logarithmic),
+                x: Axis("direction", scale: .logarithmic, style: .whole),
+                y: Axis("energy of a row", scale: .logarithmic),
                 series: [.init("representations", signal, slot: 0), .init("noise", noise, slot: 1)]))
     }
 
@@ -81,7 +92,9 @@ struct SpectrumFigures {
         var result: [Int] = []
         for place in 0..<count {
             let wanted = pow(Double(last), Double(place) / Double(count - 1))
-            if let next = directions.first(where: { Double($0) >= wanted - 0.5 && $0 > (result.last ?? 0) }) { result.append(next) }
+            if let next = directions.first(where: { Double($0) >= wanted - 0.5 && $0 > (result.last ?? 0) }) {
+                result.append(next)
+            }
         }
         return result
     }

@@ -37,7 +37,8 @@ public struct SpectrumRecord: Codable, Sendable, Equatable {
     /// Thins whole spectra: of many directions the first ones, then ever fewer, and the last. Values are kept to 5 digits.
     /// - Parameter gains: of the leading directions; `rest` is that of the others.
     public init(
-        step: Int, side: String, rows: Int, columns: Int, strength: Double, effectiveRank: Double, singularValues: [Double],
+        step: Int, side: String, rows: Int, columns: Int, strength: Double, effectiveRank: Double,
+        singularValues: [Double],
         gains: [Double], rest: Double
     ) {
         self.step = step
@@ -91,7 +92,9 @@ public struct SpectrumRecord: Codable, Sendable, Equatable {
         let decoder = JSONDecoder()
         var records: [SpectrumRecord] = []
         for line in data.split(separator: UInt8(ascii: "\n")) {
-            guard let record = try? decoder.decode(SpectrumRecord.self, from: line), record.isConsistent else { continue }
+            guard let record = try? decoder.decode(SpectrumRecord.self, from: line), record.isConsistent else {
+                continue
+            }
             if let last = records.last, record.step < last.step { records.removeAll { $0.step >= record.step } }
             records.append(record)
         }

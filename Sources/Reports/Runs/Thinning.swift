@@ -1,8 +1,8 @@
 // Long curves as short ones that keep their mean and range. Not here: drawing.
 
 extension LineChart.Series {
-    /// Points drawn of one curve at most.
-    static let maximumPoints = 150
+    /// A curve of more points is drawn with half as many.
+    static let maximumPoints = 300
 
     /// A curve over steps. Of more than `maximumPoints` values, groups of neighbours become one point: their mean, with their range
     /// as its interval.
@@ -12,8 +12,9 @@ extension LineChart.Series {
         guard values.count > maximumPoints else {
             return LineChart.Series(name, values.map { .init(Double($0.step), $0.value) }, slot: slot, form: form)
         }
-        let points = (0..<maximumPoints).map { index -> LineChart.Point in
-            let group = values[index * values.count / maximumPoints..<(index + 1) * values.count / maximumPoints]
+        let kept = maximumPoints / 2
+        let points = (0..<kept).map { index -> LineChart.Point in
+            let group = values[index * values.count / kept..<(index + 1) * values.count / kept]
             let numbers = group.map(\.value), count = Double(group.count)
             return LineChart.Point(
                 group.reduce(0) { $0 + Double($1.step) / count }.rounded(), numbers.reduce(0) { $0 + $1 / count },

@@ -26,10 +26,14 @@ final class RunRecords {
         metrics = try MetricsWriter(path: folder.metrics, resumedStep: resumedStep)
         spectra = try MetricsWriter(path: folder.spectra, resumedStep: resumedStep)
         events = settings.tensorboard ? try EventWriter(folder: folder.path, firstStep: resumedStep + 1) : nil
-        let rows = steps / settings.every
-        spectraEvery = settings.every * max(1, (rows + Self.keptSpectra - 1) / Self.keptSpectra)
+        spectraEvery = Self.spectraEvery(logEvery: settings.every, steps: steps)
         // Of another run that was here; none is no mistake.
         if resumedStep == 0 { unlink(folder.examples) }
+    }
+
+    /// A multiple of the steps between rows.
+    static func spectraEvery(logEvery: Int, steps: Int) -> Int {
+        logEvery * max(1, (steps / logEvery + keptSpectra - 1) / keptSpectra)
     }
 
     /// A row of metrics.
@@ -43,7 +47,8 @@ final class RunRecords {
         guard report.step % spectraEvery == 0 || report.step == 1 else { return }
         var summaries: [Summary] = []
         for (side, noise) in [("query", report.queryNoise), ("target", report.targetNoise)] {
-            guard let noise, let spectrum = noise.spectrum, let record = SpectrumRecord(noise, side: side, step: report.step)
+            guard let noise, let spectrum = noise.spectrum,
+                let record = SpectrumRecord(noise, side: side, step: report.step)
             else { continue }
             let encoder = JSONEncoder()
             encoder.outputFormatting = .sortedKeys
@@ -98,7 +103,9 @@ extension MetricsRow {
 extension SpectrumRecord {
     /// Nil without a spectrum.
     init?(_ noise: NoiseReport, side: String, step: Int) {
-        guard let spectrum = noise.spectrum, let gains = noise.gains, !spectrum.singularValues.isEmpty else { return nil }
+        guard let spectrum = noise.spectrum, let gains = noise.gains, !spectrum.singularValues.isEmpty else {
+            return nil
+        }
         self.init(
             step: step, side: side, rows: spectrum.rows, columns: spectrum.columns, strength: Double(noise.strength),
             effectiveRank: spectrum.effectiveRank, singularValues: spectrum.singularValues, gains: gains.resolved,
