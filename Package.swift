@@ -93,7 +93,8 @@ let package = Package(
             dependencies: [
                 "ArrayFiles", "Autograd", "Buffers", "Checkpoints", "Collectives", "Datasets", "Encoders", "FANoise",
                 "Failures", "Kernels",
-                "Layers", "Losses", "Optimizers", "Pictures", "Reports", "TensorBoard", "Tokenizers", logging, realModule,
+                "Layers", "Losses", "Optimizers", "Pictures", "Reports", "TensorBoard", "Tokenizers", logging,
+                realModule,
                 yams,
             ],
             swiftSettings: numeric),

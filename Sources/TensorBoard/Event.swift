@@ -64,7 +64,10 @@ public struct Histogram: Sendable, Equatable {
             (limits, counts) = ([greatest], [count])
             return
         }
-        limits = (1...Self.buckets).map { $0 == Self.buckets ? greatest : least + Double($0) * width }
+        limits = (1...Self.buckets).map { bucket in
+            let share = Double(bucket) / Double(Self.buckets)
+            return least * (1 - share) + greatest * share
+        }
         counts = [Double](repeating: 0, count: Self.buckets)
         for value in values {
             // Quotients first: the difference of the extremes may overflow.

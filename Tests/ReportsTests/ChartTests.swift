@@ -14,7 +14,7 @@ import Testing
         (.logarithmic, [0.001, 100], .plain, ["0.001", "0.01", "0.1", "1", "10", "100"]),
         (.logarithmic, [1, 40], .plain, ["1", "2", "5", "10", "20"]),
         (.logarithmic, [1e-9, 1e9], .plain, ["10⁻⁸", "0.0001", "1", "10,000", "100,000,000"]),
-        (.symmetricLogarithmic(threshold: 0.05), [0, 5], .plain, ["0", "0.1", "1"]),
+        (.symmetricLogarithmic(threshold: 0.05), [0, 5], .plain, ["0", "0.05", "0.1", "0.2", "0.5", "1", "2", "5"]),
     ]
 
     @Test(arguments: ticks) func ticksAreRound(
@@ -27,7 +27,8 @@ import Testing
     }
 
     static let strange: [[Double]] = [
-        [], [0], [5, 5], [-3], [.nan], [1e300, -1e300], [1e-320], [.infinity, 1], [1e-300, 1], [0.1, 0.1000000001],
+        [], [0], [5, 5], [-3], [.nan], [1e300, -1e300], [Double.leastNonzeroMagnitude], [.infinity, 1], [1e-300, 1],
+        [0.1, 0.1000000001],
         [-1, 0, 1],
         [1e15, 1e15 + 1],
     ]

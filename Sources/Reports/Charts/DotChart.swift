@@ -74,9 +74,15 @@ public struct DotChart: Sendable {
         let y = top + 28
         let low = row.low ?? .nan, high = row.high ?? .nan
         let interval = low.isFinite && high.isFinite ? " (\(axis.style.text(low)) to \(axis.style.text(high)))" : ""
+        // The interval is written where there is room for it; it is drawn and in the table anyway.
+        let room = right - left - 12
+        let value = axis.style.text(row.value)
+        let whole = value + interval
+        let text = Frame.width(of: row.name) + Frame.width(of: whole) <= room ? whole : value
+        let name = Frame.fitted(row.name, room: room - Frame.width(of: text))
         var result: HTML = """
-            <text class="label" x="\(left)" y="\(top + 15)">\(row.name)</text>\
-            <text class="tick" x="\(right)" y="\(top + 15)" text-anchor="end">\(axis.style.text(row.value))\(interval)</text>
+            <text class="label" x="\(left)" y="\(top + 15)">\(name)</text>\
+            <text class="tick" x="\(right)" y="\(top + 15)" text-anchor="end">\(text)</text>
             """
         for x in row.observations.compactMap(place) {
             result += "<circle class=\"faint\" fill=\"\(colour)\" cx=\"\(x)\" cy=\"\(y)\" r=\"2.5\"/>"

@@ -65,6 +65,14 @@ struct Frame {
         text.reduce(0) { $0 + (".,\u{202F}".contains($1) ? 3.2 : $1 == "%" ? 10 : 6.6) }
     }
 
+    /// A label that is cut with an ellipsis where it is wider than `room`.
+    static func fitted(_ text: String, room: Double) -> String {
+        guard width(of: text) > room else { return text }
+        var short = text
+        while !short.isEmpty, width(of: short) > room - 7 { short.removeLast() }
+        return short + "…"
+    }
+
     func horizontal(_ value: Double) -> Double? { x.position(value).map { left + $0 * (right - left) } }
 
     /// Where a value stands; those beyond an end stand at it.

@@ -110,9 +110,10 @@ struct Scale: Equatable {
     {
         let base: Double = style == .bytes ? pow(1024, floor(log(max(high, 1)) / log(1024))) : 1
         let (low, high) = (low / base, high / base)
-        let rough = (high - low) / Double(max(count, 1))
+        // A little finer: the ends rarely lie on a mark.
+        let rough = 0.8 * (high - low) / Double(max(count, 1))
         let unit = pow(10, floor(log10(rough)))
-        var step = ([1, 2, 5, 10].first { $0 * unit >= rough * 0.999 } ?? 10) * unit
+        var step = ([1, 2, 5, 10].first { $0 * unit >= rough } ?? 10) * unit
         if whole { step = max(step.rounded(), 1) }
         guard step > 0, step.isFinite, (high - low) / step < 1000 else { return [low * base, high * base] }
         let first = (low / step - 1e-9).rounded(.up), last = (high / step + 1e-9).rounded(.down)
@@ -124,18 +125,22 @@ struct Scale: Equatable {
         }
     }
 
-    /// Powers of ten within the interval, every other one or fewer where there are many, with 2 and 5 between where there are few.
+    /// Powers of ten within the interval, with round numbers between them where there are few, or every other one where there are many.
     private static func powers(_ low: Double, _ high: Double, _ count: Int) -> [Double] {
-        let first = Int(floor(log10(low))), last = Int(ceil(log10(high)))
-        let decades = log10(high / low)
-        let factors: [Double] = decades < 0.7 ? [1, 1.5, 2, 3, 4, 5, 6, 8] : decades < 2.2 ? [1, 2, 5] : [1]
-        let every = max(1, Int((decades / Double(max(count, 1))).rounded(.up)))
-        var values: [Double] = []
-        for exponent in first...last where decades < 2.2 || exponent % every == 0 {
-            // 10^-1 as 1/10, so that labels are short.
-            let power = pow(10, Double(abs(exponent)))
-            values += factors.map { (factor: Double) -> Double in exponent < 0 ? factor / power : factor * power }
+        let exponents = Int(floor(log10(low)))...Int(ceil(log10(high)))
+        func values(_ factors: [Double], every: Int = 1) -> [Double] {
+            let chosen = exponents.filter { $0 % every == 0 }
+            return chosen.flatMap { (exponent: Int) -> [Double] in
+                // 10^-1 as 1/10, so that labels are short.
+                let power = pow(10, Double(abs(exponent)))
+                return factors.map { (factor: Double) -> Double in exponent < 0 ? factor / power : factor * power }
+            }.filter { $0 >= low * (1 - 1e-9) && $0 <= high * (1 + 1e-9) }
         }
-        return values.filter { $0 >= low * (1 - 1e-9) && $0 <= high * (1 + 1e-9) }
+        for factors in [[1, 1.5, 2, 3, 4, 5, 6, 8], [1, 2, 5], [1]] {
+            let found = values(factors)
+            if found.count <= count + 2 { return found }
+        }
+        let decades = log10(high / low)
+        return values([1], every: max(2, Int((decades / Double(max(count, 1)) - 0.2).rounded(.up))))
     }
 }

@@ -29,7 +29,8 @@ public struct StackedBars: Sendable {
         for (index, bar) in bars.enumerated() {
             let top = Double(index) * pitch + 20
             let total = bar.amounts.reduce(0) { $0 + Self.amount($1) }
-            content += "<text class=\"label\" x=\"\(left)\" y=\"\(top - 6)\">\(bar.name)</text>"
+            content +=
+                "<text class=\"label\" x=\"\(left)\" y=\"\(top - 6)\">\(Frame.fitted(bar.name, room: 270))</text>"
             content += """
                 <text class="tick" x="\(right)" y="\(top - 6)" text-anchor="end">\(style.text(total, digits: 3))</text>
                 """

@@ -21,12 +21,12 @@ enum Style {
         header{padding-top:24px}
         h1{font-size:1.7rem;line-height:1.2;margin:0 0 4px;overflow-wrap:anywhere}
         header p{margin:0;color:var(--soft);overflow-wrap:anywhere}
-        h2{font-size:1.25rem;line-height:1.3;margin:40px 0 12px;padding-top:16px;border-top:1px solid var(--line)}
+        h2,h3,summary{overflow-wrap:anywhere}h2{font-size:1.25rem;line-height:1.3;margin:40px 0 12px;padding-top:16px;border-top:1px solid var(--line)}
         h3{font-size:1rem;line-height:1.35;margin:0}
         p{margin:8px 0;max-width:75ch;overflow-wrap:anywhere}
         a{color:var(--link)}
         nav{display:flex;flex-wrap:wrap;gap:4px 16px;margin-top:12px;font-size:.93rem}
-        nav a{padding:4px 0}
+        nav a{padding:4px 0;min-width:0;overflow-wrap:anywhere}
         .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,400px),1fr));gap:16px;margin:12px 0}
         figure{margin:0;padding:12px 12px 6px;background:var(--card);border:1px solid var(--line);border-radius:8px;min-width:0;\
         display:flex;flex-direction:column}
@@ -35,7 +35,7 @@ enum Style {
         .legend{list-style:none;display:flex;flex-wrap:wrap;gap:2px 14px;margin:8px 0 0;padding:0;font-size:.83rem;color:var(--soft)}
         .legend li{display:inline-flex;align-items:center;gap:6px;min-width:0;overflow-wrap:anywhere}
         .key{width:24px;height:12px;flex:none;margin:0}
-        svg{display:block;width:100%;height:auto;margin-top:8px;overflow:visible}
+        svg{display:block;width:100%;height:auto;margin-top:8px;overflow:hidden}
         svg text{font-family:inherit;font-variant-numeric:tabular-nums}
         .tick{font-size:11px;fill:var(--soft)}
         .label{font-size:12px;fill:var(--ink)}
