@@ -17,7 +17,9 @@ package final class InputFile {
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
-            throw Failure(.inputMissing, "\(path): cannot be opened for reading: \(systemMessage()); check the path")
+            let code = errno
+            let advice = code == EMFILE || code == ENFILE ? systemAdvice(code) : "check the path"
+            throw Failure(.inputMissing, "\(path): cannot be opened for reading: \(systemMessage(code)); \(advice)")
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -82,6 +84,12 @@ package final class InputFile {
 
 /// The system's sentence for `errno`.
 package func systemMessage(_ code: Int32 = errno) -> String { String(cString: strerror(code)) }
+
+/// What to do about a file that cannot be created.
+func creationAdvice(_ code: Int32) -> String {
+    [ENOENT, ENOTDIR, EACCES, EPERM].contains(code)
+        ? "check that its directory exists and is writable" : systemAdvice(code)
+}
 
 /// What to do about an error of writing.
 package func systemAdvice(_ code: Int32 = errno) -> String {

@@ -37,9 +37,7 @@ package final class OutputFile {
         let code = errno
         self.observe = observe
         guard descriptor >= 0 else {
-            let isPlace = [ENOENT, ENOTDIR, EACCES, EPERM].contains(code)
-            let advice = isPlace ? "check that its directory exists and is writable" : systemAdvice(code)
-            throw Failure(.cannotCreate, "\(path): cannot be created: \(systemMessage(code)); \(advice)")
+            throw Failure(.cannotCreate, "\(path): cannot be created: \(systemMessage(code)); \(creationAdvice(code))")
         }
     }
 

@@ -48,9 +48,8 @@ public final class ResumableNPYWriter {
         }
         let descriptor = open(path + ".partial", O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
-            throw Failure(
-                .cannotCreate,
-                "\(path): cannot be created: \(systemMessage()); check that its directory exists and is writable")
+            let code = errno
+            throw Failure(.cannotCreate, "\(path): cannot be created: \(systemMessage(code)); \(creationAdvice(code))")
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             close(descriptor)
@@ -180,7 +179,6 @@ public final class ResumableNPYWriter {
     }
 
     private func failure(_ operation: String) -> Failure {
-        let advice = errno == ENOSPC || errno == EDQUOT ? "free space there or write elsewhere" : "check the device"
-        return Failure(.inputOutput, "\(path): \(operation) failed: \(systemMessage()); \(advice)")
+        Failure(.inputOutput, "\(path): \(operation) failed: \(systemMessage()); \(systemAdvice())")
     }
 }
