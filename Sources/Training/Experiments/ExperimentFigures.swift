@@ -1,4 +1,4 @@
-// The charts of one measure of an experiment. Not here: their page (ExperimentPage.swift), tables (ExperimentTables.swift).
+// The charts of one measure of an experiment. Not here: their page (ExperimentPage.swift), tables (ExperimentNumbers.swift).
 
 import Reports
 

@@ -18,7 +18,7 @@ public struct ExperimentPage {
         for measure in results.measures {
             page.add(measure.label, [.figures(ExperimentFigures(results: results, measure: measure).figures)])
         }
-        let tables = ExperimentTables(results: results)
+        let tables = ExperimentNumbers(results: results)
         page.add(
             "All numbers",
             results.measures.map { .table(tables.summary($0), summary: "\($0.label), by arm") } + [

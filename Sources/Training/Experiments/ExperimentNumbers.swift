@@ -2,7 +2,7 @@
 
 import Reports
 
-struct ExperimentTables {
+struct ExperimentNumbers {
     let results: ExperimentResults
 
     /// A row for each arm.
