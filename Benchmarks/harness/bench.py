@@ -2,125 +2,132 @@
 """Times fanoise and its peers alternately (A B A B …) on this machine; writes docs/benchmarks.json and docs/benchmarks.md.
 
   launch/bench                     every case
-  launch/bench minilm-train        one of them
+  launch/bench vit quickstart      those whose names are or begin so
   launch/bench --list
 
-A figure is the median of the rounds, beside the least and the greatest. Ratios are of medians of one session. Before a case is timed,
-both sides must show the same losses on the same rows from the same weights.
+Both files keep the cases of earlier runs that are not run again. A case that fails is reported, and the others go on; then the exit status
+is 1.
 """
 import argparse
-import datetime
 import json
 import os
-import platform
-import statistics
-import subprocess
 import sys
+import time
 
 import cases
+import machine
+import report
 from measure import Failed
 
-TITLE = "# Benchmarks\n"
 
-
-def machine(program):
-    def text(command):
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
-
-    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
-                 platform.machine())
-    doctor = subprocess.run([program, "doctor", "--json"], capture_output=True, text=True)
-    try:
-        speed = json.loads(doctor.stdout.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        speed = {}
-    return {"cpu": model, "cores": os.cpu_count(), "commit": text(["git", "rev-parse", "--short", "HEAD"]),
-            "date": datetime.date.today().isoformat(), "doctor": speed}
-
-
-def spread(values):
-    return {"minimum": min(values), "median": statistics.median(values), "maximum": max(values)}
+def say(text):
+    print(text, file=sys.stderr, flush=True)
 
 
 def measure(case, context, rounds):
-    """Alternates the arms of a case; returns one record."""
+    """Alternates the arms of a case; returns one record. An arm that fails is left out from then on; fanoise's fails the case."""
+    begin = time.perf_counter()
+    say(f"{case.name}: checking that both sides compute the same")
     agreement = case.agreement(context)
-    results = {arm.name: [] for arm in case.arms}
+    flops = case.flops(context) if case.flops else None
+    peak = machine.sgemm_peak(context)
+    rounds = min(rounds, case.most_rounds or rounds)
+    results, failed = {arm.name: [] for arm in case.arms}, {}
     for index in range(rounds):
         for arm in case.arms:
-            result = arm.run(context)
+            if arm.name in failed:
+                continue
+            try:
+                result = arm.run(context)
+            except Failed as failure:
+                if report.is_ours(arm.name):
+                    raise
+                failed[arm.name] = str(failure)
+                say(f"{case.name}  {arm.name} failed: {failure}")
+                continue
             results[arm.name].append(result)
-            print(f"{case.name}  round {index + 1}/{rounds}  {arm.name}: {result['rate']:.1f} {case.unit}, "
-                  f"{result['peak_bytes'] / 1e6:.0f} MB", file=sys.stderr, flush=True)
-    record = {"case": case.name, "what": case.what, "unit": case.unit, "agreement": agreement, "arms": {}}
+            say(f"{case.name}  round {index + 1}/{rounds}  {arm.name}: {report.number(result['value'])} {case.unit}, "
+                f"{result['peak_bytes'] / 1e6:.0f} MB, others used {result['others']:.1f} cores")
+    record = {"case": case.name, "what": case.what, "unit": case.unit, "lower_is_better": case.lower_is_better, "agreement": agreement,
+              "flops": flops, "sgemm_peak": max(peak, machine.sgemm_peak(context)), "rounds": rounds, "arms": {}, "failed_arms": failed}
     for arm in case.arms:
+        if arm.name in failed:
+            continue
+        told = results[arm.name]
+        values = [result["value"] for result in told]
         record["arms"][arm.name] = {
-            "rate": spread([result["rate"] for result in results[arm.name]]),
-            "peak_bytes": spread([result["peak_bytes"] for result in results[arm.name]]),
-            "command": arm.words, **results[arm.name][-1].get("more", {})}
-    best = max((name for name in record["arms"] if not name.startswith("fanoise")),
-               key=lambda name: record["arms"][name]["rate"]["median"])
-    record["best_peer"] = best
+            "values": values, "value": report.summary(values), "command": arm.words,
+            "peak_bytes": report.summary([result["peak_bytes"] for result in told]),
+            "others": report.summary([result["others"] for result in told]),
+            "cpu_seconds": report.summary([result["cpu_seconds"] for result in told]),
+            "more": {label: report.summary([result["more"][label] for result in told])["median"] for label in told[0].get("more", {})}}
+    peers = [name for name in record["arms"] if not report.is_ours(name)]
+    if case.compares and not peers:
+        raise Failed("no peer ran: " + "; ".join(failed.values()))
+    if peers:
+        choose = min if case.lower_is_better else max
+        record["best_peer"] = choose(peers, key=lambda name: record["arms"][name]["value"]["median"])
+    record["seconds"] = time.perf_counter() - begin
     return record
 
 
-def table(record):
-    peer = record["arms"][record["best_peer"]]
-    lines = [f"## {record['case']}\n", record["what"] + "\n", f"Agreement before timing: {record['agreement']}\n",
-             f"| arm | {record['unit']}: median | least … greatest | ratio to the better peer | peak MB | memory ratio |",
-             "|---|---|---|---|---|---|"]
-    for name, arm in record["arms"].items():
-        rate, memory = arm["rate"], arm["peak_bytes"]["median"]
-        lines.append(
-            f"| {name} | {rate['median']:.1f} | {rate['minimum']:.1f} … {rate['maximum']:.1f} | "
-            f"{rate['median'] / peer['rate']['median']:.2f} | {memory / 1e6:.0f} | "
-            f"{memory / peer['peak_bytes']['median']:.2f} |")
-    notes = [f"`{name}`: `{arm['command']}`" for name, arm in record["arms"].items()]
-    return "\n".join(lines) + "\n\n" + "  \n".join(notes) + "\n"
+def chosen(names):
+    """The cases of these names, or whose names begin so; all without names."""
+    found = []
+    for name in names:
+        matching = [case for case in cases.ALL if case.name == name] or [case for case in cases.ALL if case.name.startswith(name)]
+        if not matching:
+            sys.exit(f"no case {name}; there are {', '.join(case.name for case in cases.ALL)}")
+        found += [case for case in matching if case not in found]
+    return found if names else cases.ALL
 
 
-def document(records, about):
-    head = (f"{TITLE}\nMade by `launch/bench {' '.join(sorted(records))}`, commit {about['commit']}, {about['date']}; "
-            f"{about['cpu']}, {about['cores']} cores; {about.get('versions', '')}.\n\nEach case runs its arms alternately in one "
-            "session. Rates are medians over the rounds of medians over steps; peak memory is the proportional resident size of "
-            "all processes of an arm.\n")
-    return head + "\n" + "\n".join(table(records[name]) for name in sorted(records))
+def load(path):
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)["cases"]
+
+
+def save(records, output):
+    """Both files, in the order of the cases."""
+    order = {case.name: index for index, case in enumerate(cases.ALL)}
+    known = sorted((record for record in records.values() if record["case"] in order), key=lambda record: order[record["case"]])
+    with open(output + ".json", "w", encoding="utf-8") as file:
+        json.dump({"cases": {record["case"]: record for record in known}}, file, indent=1, ensure_ascii=False)
+        file.write("\n")
+    with open(output + ".md", "w", encoding="utf-8") as file:
+        file.write(report.document(known))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases", nargs="*", help="names; all by default")
+    parser.add_argument("cases", nargs="*", help="names or their beginnings; all by default")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--output", default="docs/benchmarks", help="path of the two files without their extension")
     options = parser.parse_args()
-    known = {case.name: case for case in cases.ALL}
     if options.list:
         for case in cases.ALL:
-            print(f"{case.name:16} {case.what}")
+            print(f"{case.name:24} {case.what}")
         return
-    for name in options.cases:
-        if name not in known:
-            sys.exit(f"no case {name}; there are {', '.join(known)}")
-    context = cases.Context()
-    about = machine(context.program)
-    path = options.output + ".json"
-    records = {}
-    if os.path.exists(path):
-        with open(path) as file:
-            records = json.load(file).get("cases", {})
-    about["versions"] = context.versions()
-    for name in options.cases or known:
+    if options.rounds < 1:
+        sys.exit("--rounds must be 1 or more")
+    selected, context = chosen(options.cases), cases.Context()
+    about = machine.about(context)
+    records, failures = load(options.output + ".json"), {}
+    for case in selected:
         try:
-            records[name] = measure(known[name], context, options.rounds)
+            records[case.name] = {**measure(case, context, options.rounds), "machine": about}
         except Failed as failure:
-            sys.exit(f"case {name}: {failure}")
-        print(table(records[name]))
-    with open(path, "w") as file:
-        json.dump({"machine": about, "cases": records}, file, indent=1, sort_keys=True)
-        file.write("\n")
-    with open(options.output + ".md", "w") as file:
-        file.write(document(records, about))
+            failures[case.name] = str(failure)
+            say(f"case {case.name} failed: {failure}")
+            continue
+        save(records, options.output)
+        print(report.section(records[case.name]), flush=True)
+    for name, message in failures.items():
+        say(f"failed: {name}: {' '.join(message.split())[:400]}")
+    sys.exit(1 if failures else 0)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
-"""Runs one command and measures it from outside: wall time, peak memory of all its processes, its last line of JSON."""
+"""Runs one command and measures it from outside: wall and processor time, peak memory of all its processes, what else the machine did."""
 import json
 import os
+import resource
+import signal
 import subprocess
 import threading
 import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def descendants(root):
@@ -37,34 +41,55 @@ def resident(process):
     return 0
 
 
+def machine_seconds():
+    """Processor seconds of everything since the machine started, idle time apart (what its host took away counts as used)."""
+    with open("/proc/stat") as file:
+        user, nice, system, _, _, irq, soft, steal = map(int, file.readline().split()[1:9])
+    return (user + nice + system + irq + soft + steal) / TICKS
+
+
+def children_seconds():
+    """Processor seconds of all children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 class Failed(Exception):
     """A command that did not end well, with what it said."""
 
 
-def run(command, environment=None, folder=None, timeout=3600):
-    """Returns {seconds, peak_bytes, output (text), json (last line that is an object, or None)}."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, env={**os.environ, **(environment or {})}, text=True,
+def run(command, environment=None, folder=None, timeout=1800, watch=None):
+    """Returns {seconds, cpu_seconds, others (cores that other processes used), peak_bytes, output (text), json (last line that is an
+    object, or None), started (time.time())}. `watch()` is called ten times a second, more often when it asks for it."""
+    before, own = machine_seconds(), children_seconds()
+    started, start = time.time(), time.perf_counter()
+    process = subprocess.Popen(command, cwd=folder, env={**os.environ, **(environment or {})}, text=True, start_new_session=True,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     peak, over = 0, threading.Event()
 
-    def watch():
+    def look():
         nonlocal peak
         while not over.wait(0.1):
             peak = max(peak, sum(resident(one) for one in descendants(process.pid)))
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    watchers = [threading.Thread(target=look, daemon=True)]
+    if watch:
+        watchers.append(threading.Thread(target=watch, args=(over,), daemon=True))
+    for watcher in watchers:
+        watcher.start()
     try:
         output, _ = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        process.kill()
+    except BaseException as error:
+        os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        raise Failed(f"{' '.join(command)}\ntook longer than {timeout} s")
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise Failed(f"{' '.join(command)}\ntook longer than {timeout} s") from None
+        raise
     finally:
         over.set()
-        watcher.join()
-    seconds = time.perf_counter() - start
+        for watcher in watchers:
+            watcher.join()
+    seconds, cpu = time.perf_counter() - start, children_seconds() - own
     if process.returncode != 0:
         raise Failed(f"{' '.join(command)}\nended with {process.returncode}:\n{output[-3000:]}")
     found = None
@@ -75,4 +100,6 @@ def run(command, environment=None, folder=None, timeout=3600):
                 break
             except ValueError:
                 continue
-    return {"seconds": seconds, "peak_bytes": peak, "output": output, "json": found}
+    others = max(0.0, machine_seconds() - before - cpu) / max(seconds, 1e-9)
+    return {"seconds": seconds, "cpu_seconds": cpu, "others": others, "peak_bytes": peak, "output": output, "json": found,
+            "started": started}

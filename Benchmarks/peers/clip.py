@@ -94,14 +94,18 @@ class Noise:
 
     def __init__(self, strength):
         self.strength = strength
+        self.seconds = 0.0
 
     def __call__(self, x):
+        start = time.perf_counter()
         x = F.normalize(x, dim=-1)
         with torch.no_grad():
             _, values, directions = torch.linalg.svd(x, full_matrices=False)
             shape = values.sqrt() / values.sqrt().mean()
             noise = (torch.randn(len(x), len(values)) * shape) @ directions
-        return x + self.strength / x.shape[1] ** 0.5 * noise
+        noisy = x + self.strength / x.shape[1] ** 0.5 * noise
+        self.seconds += time.perf_counter() - start
+        return noisy
 
 
 def rows(path, tokenizer, size, context):
@@ -176,9 +180,9 @@ def main():
         ids[row, : len(text)] = torch.tensor(text)
     noise = Noise(options.noise) if options.noise else None
 
-    times, losses = [], []
+    times, losses, shares, first_step_at = [], [], [], None
     for _ in range(options.steps):
-        start = time.perf_counter()
+        start, before = time.perf_counter(), noise.seconds if noise else 0.0
         x, y, temperature = network(pictures, ids, lengths)
         if noise:
             x, y = noise(x), noise(y)
@@ -193,13 +197,17 @@ def main():
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         times.append(time.perf_counter() - start)
+        first_step_at = first_step_at or time.time()
+        shares.append((noise.seconds - before) / times[-1] if noise else 0.0)
         shown = loss.detach().clone()
         if world > 1:
             distributed.all_reduce(shown)
             shown /= world
         losses.append(float(shown))
     if rank == 0:
-        print(json.dumps({"samples_per_second": total / statistics.median(times[options.warm:]), "losses": losses,
+        settled = times[min(options.warm, len(times) - 1):]
+        print(json.dumps({"samples_per_second": total / statistics.median(settled), "losses": losses,
+                          "noise_share": statistics.median(shares[-len(settled):]), "first_step_at": first_step_at,
                           "world": world, "threads": torch.get_num_threads(), "torch": torch.__version__}), flush=True)
     if world > 1:
         distributed.destroy_process_group()

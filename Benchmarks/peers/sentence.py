@@ -106,8 +106,12 @@ def encode(options):
     texts = [row[options.column] for row in rows(options.input)]
     model.encode(texts[:256], batch_size=options.batch)
     start = time.perf_counter()
-    model.encode(texts, batch_size=options.batch, normalize_embeddings=True)
+    found = model.encode(texts, batch_size=options.batch, normalize_embeddings=True)
     seconds = time.perf_counter() - start
+    if options.output:
+        import numpy
+
+        numpy.save(options.output, found)
     print(json.dumps({"samples_per_second": len(texts) / seconds, "rows": len(texts), "batch": options.batch,
                       "threads": torch.get_num_threads(), "torch": torch.__version__}))
 
@@ -142,6 +146,7 @@ def main():
             command.add_argument("--input", required=True)
             command.add_argument("--column", default="definition")
             command.add_argument("--batch", type=int, default=32)
+            command.add_argument("--output", help="file for the embeddings (.npy)")
     options = parser.parse_args()
     options.function(options)
 
