@@ -24,6 +24,48 @@ DISPATCH void fanoise_exp_two_way_row(float *x, long n, float reference, const f
     });
 }
 
+INLINE v16 get_logit(const float *p, long part) { return part ? load_part(p, part, -INFINITY) : load(p); }
+
+DISPATCH double fanoise_exp_row(float *x, long n, float *column_sums, float *maximum) {
+    d8 total = 0;
+    v16 top = -INFINITY;
+    while (n > 0) {
+        long length = n < 1024 ? n : 1024;
+        v16 s = 0;
+        if (column_sums) {
+            FOR_VECTORS(i, length, part, {
+                v16 z = get_logit(x + i, part);
+                v16 e = v_exp(z);
+                top = larger(top, z);
+                s += e;
+                put(x + i, e, part);
+                put(column_sums + i, get(column_sums + i, part) + e, part);
+            });
+            column_sums += length;
+        } else {
+            FOR_VECTORS(i, length, part, {
+                v16 z = get_logit(x + i, part);
+                v16 e = v_exp(z);
+                top = larger(top, z);
+                s += e;
+                put(x + i, e, part);
+            });
+        }
+        total = add_wide(total, s);
+        x += length, n -= length;
+    }
+    *maximum = largest(top);
+    return sum_double(total);
+}
+
+DISPATCH void fanoise_scale_two_way_row(float *x, long n, float factor, const float *factors) {
+    FOR_VECTORS(i, n, part, { put(x + i, get(x + i, part) * (factor + get(factors + i, part)), part); });
+}
+
+DISPATCH void fanoise_exp_scale_two_way_row(float *x, long n, float factor, const float *factors) {
+    FOR_VECTORS(i, n, part, { put(x + i, v_exp(get(x + i, part)) * (factor + get(factors + i, part)), part); });
+}
+
 DISPATCH double fanoise_sigmoid_row(float *x, long n, float bias, float scale, double *sum) {
     d8 losses = 0, sigmoids = 0;
     FOR_VECTORS(i, n, part, {

@@ -34,6 +34,12 @@ struct LossCommand: ParsableCommand {
     @Option(parsing: .unconditional, help: "Columns of logits held at a time.") var tile: Int?
     @Option(help: "Number type of the logits; automatic: float64 for small arrays and for large logits.")
     var precision: ContrastiveLossOptions.Precision = .automatic
+    @Option(
+        parsing: .unconditional,
+        help:
+            "Look at about so many queries only, each against all targets: estimates loss and time of arrays too large for all."
+    )
+    var sampleRows: Int?
     @OptionGroup var world: WorldOptions
     @Flag(help: "Print one JSON object on standard output.") var json = false
 
@@ -45,9 +51,18 @@ struct LossCommand: ParsableCommand {
         }
         guard bias.isFinite else { throw Failure(.usage, "--bias is \(bias); it must be a finite number") }
         if let tile, tile < 1 { throw Failure(.usage, "--tile is \(tile); it must be 1 column or more") }
+        if let sampleRows {
+            guard sampleRows >= 1 else {
+                throw Failure(.usage, "--sample-rows is \(sampleRows); it must be 1 row or more")
+            }
+            guard loss != .symmetric else {
+                throw Failure(
+                    .usage, "--sample-rows is for the losses infonce and sigmoid: a column of symmetric needs all rows")
+            }
+        }
         let job = LossJob(
             queries: queries, targets: targets, ids: ids, gradients: gradients, temperature: nearest, bias: bias,
-            options: ContrastiveLossOptions(kind: loss, tile: tile, precision: precision))
+            options: ContrastiveLossOptions(kind: loss, tile: tile, precision: precision, sampledRows: sampleRows))
         let asJSON = json
         try world.run { communicator in
             let summary = try job.run(communicator)
@@ -79,9 +94,13 @@ private struct LossJob: Sendable {
         let targets_KBE = try Self.rows(of: targets, rows, blocks: k, globalRows: n, columns: width)
         var options = options
         options.targetsPerQuery = k
+        let ids = try identities(rows, n: n, k: k)
+        try communicator.barrier()
+        let start = ContinuousClock.now
         let result = try ContrastiveLoss(options)(
-            queries: queries_BE.values_BN, targets: targets_KBE, ids: identities(rows, n: n, k: k), rows: rows.count,
+            queries: queries_BE.values_BN, targets: targets_KBE, ids: ids, rows: rows.count,
             columns: width, temperature: temperature, bias: bias, communicator: communicator)
+        let seconds = try communicator.allReduce((ContinuousClock.now - start) / .seconds(1), .maximum)
         if let position = result.nonFinite { throw failure(position, n: n, ranks: communicator.size) }
         guard result.largestLogit <= Self.largestLogit else {
             throw Failure(
@@ -90,7 +109,7 @@ private struct LossJob: Sendable {
             )
         }
         if let gradients { try write(result, to: gradients, k: k, queries_BE, communicator) }
-        return LossSummary(result, kind: options.kind, ranks: communicator.size)
+        return LossSummary(result, kind: options.kind, queries: n, seconds: seconds, ranks: communicator.size)
     }
 
     /// N, k and E.
@@ -184,16 +203,27 @@ private struct LossSummary: Encodable {
     var columns: Int
     var kind: String
     var ranks: Int
+    /// Of the computation alone, without files, on the slowest rank.
+    var seconds: Double
+    /// Queries that were looked at, when not all.
+    var sampled_rows: Int?
+    /// `seconds` · N / `sampled_rows`.
+    var extrapolated_seconds: Double?
 
-    init(_ result: LossResult, kind: ContrastiveLossOptions.Kind, ranks: Int) {
+    init(_ result: LossResult, kind: ContrastiveLossOptions.Kind, queries: Int, seconds: Double, ranks: Int) {
         loss = result.loss
         temperature_gradient = result.temperatureGradient
         bias_gradient = result.biasGradient
         precision_at_1 = result.precisionAt1
-        rows = result.rows
+        rows = queries
         columns = result.columns
         self.kind = kind.rawValue
         self.ranks = ranks
+        self.seconds = seconds
+        if result.rows < queries {
+            sampled_rows = result.rows
+            extrapolated_seconds = seconds * Double(queries) / Double(result.rows)
+        }
     }
 
     func tellPeople() {
@@ -202,6 +232,10 @@ private struct LossSummary: Encodable {
             loss              \(fixed(loss)) (\(kind))
             Precision@1       \(fixed(precision_at_1))
             queries, targets  \(rows), \(columns); ranks \(ranks)
+            seconds           \(fixed(seconds))
             """)
+        if let sampled_rows, let extrapolated_seconds {
+            tell("sample            \(sampled_rows) queries; all would take \(fixed(extrapolated_seconds)) s")
+        }
     }
 }

@@ -30,6 +30,41 @@ public func exponentials(
     fanoise_exp_two_way_row(values, count, reference, references, scale)
 }
 
+/// `values_j = e^values_j` in place, for logits whose exponentials float32 holds; `columnSums_j += e^values_j` where there are any.
+/// Returns `Σ e^values_j`, in float64 over blocks of 1024, and the largest logit (−∞ without any). Logits of −∞ become 0.
+public func exponentials(
+    _ values: UnsafeMutablePointer<Float>, count: Int, addingTo columnSums: UnsafeMutablePointer<Float>?
+) -> (sum: Double, maximum: Float) {
+    precondition(count >= 0, "count \(count) is negative")
+    var maximum = -Float.infinity
+    let sum = fanoise_exp_row(values, count, columnSums, &maximum)
+    return (sum, maximum)
+}
+
+/// `values_j *= factor + factors_j`, the second term where there are any.
+public func scale(
+    _ values: UnsafeMutablePointer<Float>, count: Int, by factor: Float, plus factors: UnsafePointer<Float>?
+) {
+    precondition(count >= 0, "count \(count) is negative")
+    if let factors {
+        fanoise_scale_two_way_row(values, count, factor, factors)
+    } else {
+        fanoise_scale(values, factor, count)
+    }
+}
+
+/// `values_j = e^values_j · (factor + factors_j)`, the second term where there are any.
+public func scaledExponentials(
+    _ values: UnsafeMutablePointer<Float>, count: Int, by factor: Float, plus factors: UnsafePointer<Float>?
+) {
+    precondition(count >= 0, "count \(count) is negative")
+    if let factors {
+        fanoise_exp_scale_two_way_row(values, count, factor, factors)
+    } else {
+        fanoise_exp_scale_row(values, count, 0, factor)
+    }
+}
+
 /// With z = values_j + bias: `values_j = scale · sigmoid(z)` in place; returns `Σ log(1 + e^z)` and `Σ sigmoid(z)`, summed in float64.
 public func sigmoids(
     _ values: UnsafeMutablePointer<Float>, count: Int, bias: Float, scale: Float

@@ -133,9 +133,11 @@ struct Census {
 
     private enum Field: Int, CaseIterable {
         case rows, identities, place, row, largestQuery, largestTarget
-        case embeddingWidth, targetsPerQuery, kind, precision, temperature, bias
+        case embeddingWidth, targetsPerQuery, kind, precision, temperature, bias, tile, sampledRows
 
-        static let agreed: [Field] = [.embeddingWidth, .targetsPerQuery, .kind, .precision, .temperature, .bias]
+        static let agreed: [Field] = [
+            .embeddingWidth, .targetsPerQuery, .kind, .precision, .temperature, .bias, .tile, .sampledRows,
+        ]
     }
 
     private struct Entry {
@@ -160,6 +162,8 @@ struct Census {
             self[.precision] = Double(ContrastiveLossOptions.Precision.allCases.firstIndex(of: options.precision) ?? -1)
             self[.temperature] = local.temperature
             self[.bias] = local.bias
+            self[.tile] = Double(options.tile ?? 0)
+            self[.sampledRows] = Double(options.sampledRows ?? 0)
         }
 
         subscript(field: Field) -> Double {

@@ -32,13 +32,20 @@ public struct ContrastiveLossOptions: Sendable, Equatable {
     /// k: the positive and k − 1 explicit negatives of each query.
     public var targetsPerQuery: Int
     public var precision: Precision
+    /// Rows to look at, rounded up to whole strips: the loss is the mean over them, each against all targets, and gradients are those
+    /// of that mean. nil: all. For estimates of loss and time at sizes too large for all. Not for `symmetric`, whose columns need all
+    /// rows.
+    public var sampledRows: Int?
 
-    public init(kind: Kind = .symmetric, tile: Int? = nil, targetsPerQuery: Int = 1, precision: Precision = .automatic)
-    {
+    public init(
+        kind: Kind = .symmetric, tile: Int? = nil, targetsPerQuery: Int = 1, precision: Precision = .automatic,
+        sampledRows: Int? = nil
+    ) {
         self.kind = kind
         self.tile = tile
         self.targetsPerQuery = targetsPerQuery
         self.precision = precision
+        self.sampledRows = sampledRows
     }
 }
 
@@ -75,7 +82,7 @@ public struct LossResult: Sendable {
     public var biasGradient: Double
     /// Share of queries whose positive beats all other columns that take part; equality counts against; the same on every rank.
     public var precisionAt1: Double
-    /// N, of valid rows.
+    /// N, of valid rows; of a sample, its rows.
     public var rows: Int
     /// M, of valid rows.
     public var columns: Int
@@ -96,9 +103,9 @@ public struct LossResult: Sendable {
 /// A_i is everything but the columns whose id equals row i's, the own positive apart, which stays. Explicit negatives are columns
 /// of every query. The function is pure: rows as given, no normalisation, no state.
 ///
-/// Memory O(B·tile) for logits beside the gathered targets and their gradient, never O(B·N). Nothing is divided or multiplied by
-/// the world size: rows are divided by N once, and column gradients return by a reduce-scatter that sums. See
-/// docs/mathematics-loss.md.
+/// Each rank keeps its columns, and the queries of all ranks visit it strip by strip. Memory O(B·tile) for logits beside one strip's
+/// rows, never O(B·N), and no rank holds the gathered batch. Nothing is divided or multiplied by the world size: rows are divided by N
+/// once, and the queries' gradients return by a reduce-scatter that sums. See docs/mathematics-loss.md.
 ///
 /// Sources: van den Oord et al., arXiv 1807.03748, eq. 4 (infonce); Radford et al., arXiv 2103.00020, figure 3 (symmetric); Zhai et
 /// al., arXiv 2303.15343, eq. 1 (sigmoid; there τ and b enter as exp(t') = 1/τ and b).
@@ -108,6 +115,9 @@ public struct ContrastiveLoss: Sendable {
     public init(_ options: ContrastiveLossOptions) {
         precondition(options.targetsPerQuery >= 1, "\(options.targetsPerQuery) targets per query")
         precondition(options.tile.map { $0 >= 1 } ?? true, "a tile of \(options.tile ?? 0) columns")
+        precondition(
+            options.sampledRows.map { $0 >= 1 && options.kind != .symmetric } ?? true,
+            "a sample of \(options.sampledRows ?? 0) rows for the \(options.kind) loss")
         self.options = options
     }
 
@@ -167,9 +177,13 @@ public struct ContrastiveLoss: Sendable {
         let batch = try GlobalBatch<Element>(local, census, communicator)
         let sums = LossSums(batch, gradients: gradients)
         switch options.kind {
-        case .infonce: try SoftmaxLoss(batch, tile: options.tile, bothWays: false).evaluate(into: sums, communicator)
-        case .symmetric: try SoftmaxLoss(batch, tile: options.tile, bothWays: true).evaluate(into: sums, communicator)
-        case .sigmoid: evaluateSigmoidLoss(LogitTiles(batch, tile: options.tile, lifetime: .onePass), into: sums)
+        case .infonce, .symmetric:
+            try SoftmaxLoss(
+                batch, tile: options.tile, bothWays: options.kind == .symmetric, sampledRows: options.sampledRows
+            ).evaluate(into: sums, communicator)
+        case .sigmoid:
+            try SigmoidLoss(batch, tile: options.tile, sampledRows: options.sampledRows)
+                .evaluate(into: sums, communicator)
         }
         return try sums.finish(local, communicator)
     }

@@ -85,6 +85,34 @@ extension Double: LogitArithmetic {
         }
     }
 
+    static var boundedLogit: Double { 300 }
+
+    static func exponentials(
+        _ row: UnsafeMutablePointer<Double>, count: Int, addingTo columnSums: UnsafeMutablePointer<Double>?
+    ) -> (sum: Double, maximum: Double) {
+        var (sum, maximum) = (0.0, -Double.infinity)
+        for index in 0..<count {
+            maximum = Double.maximum(maximum, row[index])
+            row[index] = Foundation.exp(row[index])
+            sum += row[index]
+        }
+        if let columnSums { for index in 0..<count { columnSums[index] += row[index] } }
+        return (sum, maximum)
+    }
+
+    static func scale(
+        _ row: UnsafeMutablePointer<Double>, count: Int, by factor: Double, plus factors: UnsafePointer<Double>?
+    ) {
+        for index in 0..<count { row[index] *= factor + (factors.map { $0[index] } ?? 0) }
+    }
+
+    static func scaledExponentials(
+        _ row: UnsafeMutablePointer<Double>, count: Int, by factor: Double, plus factors: UnsafePointer<Double>?
+    ) {
+        for index in 0..<count { row[index] = Foundation.exp(row[index]) }
+        scale(row, count: count, by: factor, plus: factors)
+    }
+
     static func sigmoids(
         _ row: UnsafeMutablePointer<Double>, count: Int, bias: Double, scale: Double
     ) -> (loss: Double, sum: Double) {

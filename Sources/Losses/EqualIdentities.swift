@@ -11,7 +11,7 @@ struct EqualIdentities {
     private let ranges: [Range<Int>]
 
     /// - Parameters:
-    ///   - rows: ids of the local rows.
+    ///   - rows: ids of the rows of the global batch.
     ///   - columns: ids of the first `columns.count` columns; the others have none and equal nothing.
     init(rows: [Int64], columns: [Int64]) {
         let order = columns.indices.sorted { (columns[$0], $0) < (columns[$1], $1) }

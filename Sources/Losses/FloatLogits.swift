@@ -60,6 +60,28 @@ extension Float: LogitArithmetic {
             tile.row(0), stride: tile.stride, rows: tile.rows, columns: tile.columns, minus: references, into: sums)
     }
 
+    /// A sum of 2²³ exponentials of 50 is 4e28; the inverse of it, by a weight of 2⁻²³, is 3e-36.
+    static var boundedLogit: Double { 50.1 }
+
+    static func exponentials(
+        _ row: UnsafeMutablePointer<Float>, count: Int, addingTo columnSums: UnsafeMutablePointer<Float>?
+    ) -> (sum: Double, maximum: Double) {
+        let (sum, maximum) = Kernels.exponentials(row, count: count, addingTo: columnSums)
+        return (sum, Double(maximum))
+    }
+
+    static func scale(
+        _ row: UnsafeMutablePointer<Float>, count: Int, by factor: Double, plus factors: UnsafePointer<Float>?
+    ) {
+        Kernels.scale(row, count: count, by: Float(factor), plus: factors)
+    }
+
+    static func scaledExponentials(
+        _ row: UnsafeMutablePointer<Float>, count: Int, by factor: Double, plus factors: UnsafePointer<Float>?
+    ) {
+        Kernels.scaledExponentials(row, count: count, by: Float(factor), plus: factors)
+    }
+
     static func sigmoids(
         _ row: UnsafeMutablePointer<Float>, count: Int, bias: Double, scale: Double
     ) -> (loss: Double, sum: Double) {

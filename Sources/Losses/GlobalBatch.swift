@@ -1,92 +1,86 @@
-// The gathered columns of the global batch in one number type, and the results' way back. Not here: logits (LogitTiles.swift).
+// This rank's columns of the global batch and the rows that meet them, in one number type. Not here: logits (LogitTiles.swift).
 
 import Buffers
 import Collectives
 
-/// All columns of the global batch beside this rank's rows.
+/// This rank's columns, which stay here, beside its rows, which visit all ranks.
 ///
-/// Columns 0 ..< N are the positives in the order of the ranks' queries, so that the own positive of local row i is column
-/// `firstRow + i`; columns N ..< M are the explicit negatives in rank order, each the negative of every query.
+/// Columns 0 ..< B are the positives of the local queries, so that the own positive of local row i is column i; columns B ..< kB are
+/// the explicit negatives, each the negative of every query of the global batch.
 struct GlobalBatch<Element: LogitArithmetic> {
     let census: Census
     /// Local queries.
     let queries_BE: Buffer<Element>
-    /// All targets.
-    let targets_ME: Buffer<Element>
+    /// Local targets.
+    let targets_KBE: Buffer<Element>
     /// nil when nothing has an id.
     let identities: EqualIdentities?
     /// E.
     let width: Int
-    /// M = k·N.
-    let columns: Int
+    /// k.
+    let targetsPerQuery: Int
     let temperature: Double
     let bias: Double
 
     /// B.
     var localRows: Int { census.counts[census.rank] }
+    /// kB.
+    var localColumns: Int { targetsPerQuery * localRows }
     /// N.
     var rows: Int { census.rows }
+    /// M = k·N.
+    var columns: Int { targetsPerQuery * census.rows }
 
-    /// *Collective*: gathers targets (float32) and ids once.
+    /// *Collective* when there are ids: gathers those of the queries.
     init(_ local: LocalRows, _ census: Census, _ communicator: any Communicator) throws {
         self.census = census
         width = local.columns
-        columns = local.targetsPerQuery * census.rows
+        targetsPerQuery = local.targetsPerQuery
         temperature = local.temperature
         bias = local.bias
         queries_BE = Element.converting(local.queries_BE)
-        targets_ME = Element.converting(
-            try Self.gathered(local.targets_KBE, width: width, local.targetsPerQuery, census, communicator))
-        identities = try Self.identities(local, census, communicator)
-    }
-
-    /// Positives of all ranks, then negatives of all ranks; alone, the shard is the batch.
-    private static func gathered<Value: CollectiveElement>(
-        _ values: Buffer<Value>, width: Int, _ blocks: Int, _ census: Census, _ communicator: any Communicator
-    ) throws -> Buffer<Value> {
-        if communicator.size == 1 { return values }
-        let result = Buffer<Value>(count: blocks * census.rows * width)
-        for part in Part.all(blocks) {
-            let local = values[part.range(of: census.counts[census.rank] * width)]
-            let counts = census.counts.map { $0 * width * part.blocks.count }
-            try communicator.allGather(local, counts: counts, into: result[part.range(of: census.rows * width)])
+        targets_KBE = Element.converting(local.targets_KBE)
+        guard census.identities != .none else {
+            identities = nil
+            return
         }
-        return result
-    }
-
-    private static func identities(
-        _ local: LocalRows, _ census: Census, _ communicator: any Communicator
-    ) throws -> EqualIdentities? {
-        guard census.identities != .none else { return nil }
         let blocks = census.identities == .all ? local.targetsPerQuery : 1
-        let ids = Buffer<Int64>(local.ids.map { Array($0.prefix(blocks * local.rows)) } ?? [])
-        let all = try gathered(ids, width: 1, blocks, census, communicator)
-        return EqualIdentities(rows: ids.array.prefix(local.rows).map { $0 }, columns: all.array)
-    }
-
-    /// The sum over ranks of the columns' gradients, of which this rank keeps its own kB. *Collective.*
-    func returned(_ dtargets_ME: Buffer<Element>, _ communicator: any Communicator) throws -> Buffer<Element> {
-        if communicator.size == 1 { return dtargets_ME }
-        let blocks = rows == 0 ? 1 : columns / rows
-        let result = Buffer<Element>(count: blocks * localRows * width)
-        for part in Part.all(blocks) {
-            let counts = census.counts.map { $0 * width * part.blocks.count }
-            try communicator.reduceScatter(
-                dtargets_ME[part.range(of: rows * width)], counts: counts,
-                into: result[part.range(of: localRows * width)])
-        }
-        return result
+        let ids = (local.ids ?? []).prefix(blocks * local.rows)
+        let rows = Buffer<Int64>(count: census.rows)
+        try communicator.allGather(Buffer<Int64>(Array(ids.prefix(local.rows))), counts: census.counts, into: rows)
+        identities = EqualIdentities(rows: rows.array, columns: Array(ids))
     }
 }
 
-/// Blocks of targets that travel together: the positives, or all explicit negatives.
-private struct Part {
-    let blocks: Range<Int>
+/// A strip's rows on this rank, and this rank's part of their gradients.
+struct VisitingRows<Element: LogitArithmetic> {
+    let strip: Strip
+    let queries_SE: Buffer<Element>
+    /// 0 at first.
+    let dqueries_SE: Buffer<Element>
 
-    static func all(_ blocks: Int) -> [Part] {
-        blocks == 1 ? [Part(blocks: 0..<1)] : [Part(blocks: 0..<1), Part(blocks: 1..<blocks)]
+    /// Gathers the strip's rows; alone, the local rows and their gradients are used where they are. *Collective.*
+    init(_ strip: Strip, for sums: LossSums<Element>, _ communicator: any Communicator) throws {
+        self.strip = strip
+        let batch = sums.batch
+        let own = strip.local.lowerBound * batch.width..<strip.local.upperBound * batch.width
+        if communicator.size == 1 {
+            queries_SE = batch.queries_BE[own]
+            dqueries_SE = sums.wantsGradients ? sums.dqueries_BE[own] : sums.dqueries_BE
+            return
+        }
+        queries_SE = Buffer(count: strip.rows * batch.width)
+        let counts = strip.counts.map { $0 * batch.width }
+        try communicator.allGather(batch.queries_BE[own], counts: counts, into: queries_SE)
+        dqueries_SE = Buffer(repeating: 0, count: sums.wantsGradients ? queries_SE.count : 0)
     }
 
-    /// Its elements, when a block has `size` of them.
-    func range(of size: Int) -> Range<Int> { blocks.lowerBound * size..<blocks.upperBound * size }
+    /// Adds up the ranks' parts; each keeps its own rows'. *Collective.*
+    func leave(into sums: LossSums<Element>, _ communicator: any Communicator) throws {
+        guard communicator.size > 1 else { return }
+        let width = sums.batch.width
+        let own = strip.local.lowerBound * width..<strip.local.upperBound * width
+        try communicator.reduceScatter(
+            dqueries_SE, counts: strip.counts.map { $0 * width }, into: sums.dqueries_BE[own])
+    }
 }

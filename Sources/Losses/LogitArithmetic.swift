@@ -69,6 +69,19 @@ protocol LogitArithmetic: BinaryFloatingPoint, CollectiveElement {
     static func columnSums(
         of tile: Panel<Self>, minus references: UnsafePointer<Self>, into sums: UnsafeMutablePointer<Self>)
 
+    /// The largest |z| whose exponentials, their sums over any batch, and weighted inverses of those are numbers of this type.
+    static var boundedLogit: Double { get }
+    /// `row[j] = exp(row[j])`, `columnSums[j] += exp(row[j])` where there are any; returns `Σ exp(row[j])` and the largest logit.
+    static func exponentials(
+        _ row: UnsafeMutablePointer<Self>, count: Int, addingTo columnSums: UnsafeMutablePointer<Self>?
+    ) -> (sum: Double, maximum: Double)
+    /// `row[j] *= factor + factors[j]`, the second term where there are any.
+    static func scale(
+        _ row: UnsafeMutablePointer<Self>, count: Int, by factor: Double, plus factors: UnsafePointer<Self>?)
+    /// `row[j] = exp(row[j]) · (factor + factors[j])`, the second term where there are any.
+    static func scaledExponentials(
+        _ row: UnsafeMutablePointer<Self>, count: Int, by factor: Double, plus factors: UnsafePointer<Self>?)
+
     /// With z = row[j] + bias: `row[j] = scale · sigmoid(z)`; returns `Σ log(1 + exp(z))` and `Σ sigmoid(z)`.
     static func sigmoids(_ row: UnsafeMutablePointer<Self>, count: Int, bias: Double, scale: Double) -> (
         loss: Double, sum: Double

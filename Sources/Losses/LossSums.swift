@@ -16,16 +16,18 @@ final class LossSums<Element: LogitArithmetic> {
     var biasGradient = 0.0
     /// The first local row whose loss is not finite.
     var nonFiniteRow: Int?
-    /// Complete: every column has contributed.
+    /// Rows whose loss is taken: N, or those of a sample.
+    var countedRows = 0
+    /// Of the local rows.
     let dqueries_BE: Buffer<Element>
-    /// Contributions of the local rows to all columns.
-    let dtargets_ME: Buffer<Element>
+    /// Of the local columns.
+    let dtargets_KBE: Buffer<Element>
 
     init(_ batch: GlobalBatch<Element>, gradients: Bool) {
         self.batch = batch
         wantsGradients = gradients
         dqueries_BE = Buffer(repeating: 0, count: gradients ? batch.queries_BE.count : 0)
-        dtargets_ME = Buffer(repeating: 0, count: gradients ? batch.targets_ME.count : 0)
+        dtargets_KBE = Buffer(repeating: 0, count: gradients ? batch.targets_KBE.count : 0)
     }
 
     /// Adds a row's loss, divided by N.
@@ -44,9 +46,8 @@ final class LossSums<Element: LogitArithmetic> {
         if positive - tolerance > bestOther { correct += 1 }
     }
 
-    /// Reduces over the ranks. *Collective*: one reduce-scatter per block of targets, one all-gather of a few numbers.
+    /// Reduces over the ranks. *Collective*: one all-gather of a few numbers.
     func finish(_ local: LocalRows, _ communicator: any Communicator) throws -> LossResult {
-        let dtargets_KBE = wantsGradients ? try batch.returned(dtargets_ME, communicator) : dtargets_ME
         var temperatureGradient = 0.0
         if wantsGradients {
             // z = s/τ and dQ = G·T/τ: Σ_ij G_ij · ∂z_ij/∂τ = −Σ_ij G_ij s_ij/τ² = −1/τ Σ_i ⟨dq_i, q_i⟩.
@@ -60,7 +61,7 @@ final class LossSums<Element: LogitArithmetic> {
         var result = LossResult(
             loss: 0, dqueries: Element.floats(dqueries_BE), dtargets: Element.floats(dtargets_KBE),
             temperatureGradient: 0,
-            biasGradient: 0, precisionAt1: 0, rows: batch.rows, columns: batch.columns, nonFinite: nil)
+            biasGradient: 0, precisionAt1: 0, rows: countedRows, columns: batch.columns, nonFinite: nil)
         let position = firstNonFinite(result, local)
         let mine = Doubles([
             loss, Double(correct), temperatureGradient, biasGradient, Double(position?.place.rawValue ?? -1),
@@ -80,7 +81,7 @@ final class LossSums<Element: LogitArithmetic> {
                 result.nonFinite = .init(rank: rank, row: Int(entry[5]), place: place)
             }
         }
-        result.precisionAt1 = batch.rows == 0 ? 0 : isCorrect / Double(batch.rows)
+        result.precisionAt1 = countedRows == 0 ? 0 : isCorrect / Double(countedRows)
         guard let nonFinite = result.nonFinite else { return result }
         return batch.census.failed(nonFinite, local, gradients: wantsGradients)
     }

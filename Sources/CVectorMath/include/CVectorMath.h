@@ -63,6 +63,12 @@ void fanoise_column_max(const float *tile, long stride, long rows, long columns,
 void fanoise_column_exp_sums(const float *tile, long stride, long rows, long columns, const float *references, float *sums);
 /// x_i = scale · (e^(x_i − reference) + e^(x_i − references_i)).
 void fanoise_exp_two_way_row(float *x, long count, float reference, const float *references, float scale);
+/// x_i = e^x_i; adds them to column_sums_i unless that is NULL; returns Σ e^x_i, and the largest x_i (−∞ without any).
+double fanoise_exp_row(float *x, long count, float *_Nullable column_sums, float *maximum);
+/// x_i = x_i · (factor + factors_i).
+void fanoise_scale_two_way_row(float *x, long count, float factor, const float *factors);
+/// x_i = e^x_i · (factor + factors_i).
+void fanoise_exp_scale_two_way_row(float *x, long count, float factor, const float *factors);
 /// With z_i = x_i + bias: x_i = scale · sigmoid(z_i); returns Σ log(1 + e^z_i) and Σ sigmoid(z_i).
 double fanoise_sigmoid_row(float *x, long count, float bias, float scale, double *sum);
 /// y_i = x_i · [(w_i >> 8) < threshold] · scale, w_i word i mod 4 of Philox 4×32-10 at counter + (i / 4, 0, 0, 0); y may be x.
