@@ -91,6 +91,8 @@ public protocol Communicator: AnyObject {
     var nodes: [[Int]] { get }
     /// Whether the ranks are threads of one process.
     var sharesProcess: Bool { get }
+    /// Why the ranks of a node do not share memory although they might, in one sentence, once that has been tried and failed.
+    var sharingRefusal: String? { get }
     /// How long a rank waits for the others, and how long it may itself get nowhere.
     var deadline: Duration { get }
     /// The training step, for messages; set by the caller.

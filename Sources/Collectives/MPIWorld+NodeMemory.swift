@@ -12,6 +12,7 @@ struct WeakMemory {
 extension MPIWorld {
     /// Shared memory where every rank can make and see it, else memory of each rank's own; on all ranks alike.
     public func nodeMemory(_ kind: NodeMemoryKind, byteCount: Int) throws -> NodeMemory {
+        try agreeOnNodes()
         let neighbours = nodes.contains { $0.count > 1 }
         guard settings.sharesMemory, neighbours, sharingRefusal == nil, try prepareFlags(),
             let (memory, region) = try share(kind, byteCount: byteCount)

@@ -42,7 +42,7 @@ public final class MPIWorld: Communicator {
     /// Present once memory is shared.
     private var flags: (memory: Memory, words: NodeFlags)?
     private var sharedCollectives = 0
-    /// Why memory is not shared although it might be; nil until that has been tried.
+    private var hasAgreedOnNodes = false
     public private(set) var sharingRefusal: String?
 
     /// *Collective.* Blocks without deadline; MPI has been initialised.
@@ -126,6 +126,15 @@ public final class MPIWorld: Communicator {
         return NodeView(
             memory: region, flags: flags.words, number: sharedCollectives, offset: offset, nodes: nodes,
             index: nodes.firstIndex { $0.contains(rank) } ?? 0)
+    }
+
+    /// Compares once what decides who shares memory with whom: variables that reached some ranks only would leave the others waiting.
+    func agreeOnNodes() throws {
+        guard !hasAgreedOnNodes else { return }
+        hasAgreedOnNodes = true
+        try requireAgreement(
+            on: "\(settings.sharesMemory) \(nodes)", what: "idea of who shares memory",
+            remedy: "give FANOISE_SHARED_MEMORY and FANOISE_RANKS_PER_NODE to all ranks (mpirun -x NAME)")
     }
 
     /// Makes the words of this node when there are none yet. *Collective.* False where memory cannot be shared.

@@ -35,6 +35,7 @@ extension Communicator {
 
     public var nodes: [[Int]] { [Array(0..<size)] }
     public var sharesProcess: Bool { false }
+    public var sharingRefusal: String? { nil }
 
     /// The ranks of this rank's node, itself included, ascending.
     public var node: [Int] { nodes.first { $0.contains(rank) } ?? [rank] }

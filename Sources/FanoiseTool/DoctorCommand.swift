@@ -10,18 +10,25 @@ import Training
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Examine the machine: cores, libraries, measured speed, mistakes in the set-up.")
+        abstract: "Examine the machine: cores, libraries, measured speed, mistakes in the set-up.",
+        discussion: """
+            Under mpirun it also measures what goes between the ranks. With --predict it makes one rank's share of a step of that \
+            configuration, and tells what a step would take on each number of ranks, and what it would be spent on (docs/scaling.md).
+            """)
 
     @Flag(help: "Print one JSON object on standard output.") var json = false
     @Option(help: "Seconds to measure for; 0 measures nothing.") var seconds = 2.0
     @Option(help: "Folder in which runs are written, for the free space.") var output = "."
+    @OptionGroup var prediction: PredictionOptions
 
     func validate() throws {
         guard seconds >= 0, seconds <= 600 else { throw ValidationError("--seconds \(seconds): expected 0 to 600") }
     }
 
     func run() throws {
-        let (json, seconds, output) = (json, seconds, output)
+        let (json, seconds, output, prediction) = (json, seconds, output, prediction)
+        // Read once here, so that a mistake is one message and no rank starts.
+        let configuration = try prediction.configuration()
         let environment = ProcessInfo.processInfo.environment
         let code = World.run { communicator in
             // One rank measures the machine while the others leave it the cores; then all measure what goes between them.
@@ -42,7 +49,12 @@ struct DoctorCommand: ParsableCommand {
                 let exchange = try CollectiveSpeed.measure(communicator)
                 report?.collectives = exchange
             }
-            guard let report else { return }
+            guard var report else { return }
+            if let configuration {
+                report.prediction = try prediction.predict(
+                    configuration, speed: report.speed ?? .measure(threads: report.cores, seconds: 1),
+                    collectives: report.collectives)
+            }
             try printLine(json ? try report.json() : report.table)
         }
         if code != 0 { throw ExitCode(code) }
@@ -64,6 +76,7 @@ private struct Report: Encodable {
     var collectives: CollectiveSpeed?
     let suggestion: SetupAdvice.Layout
     let advice: [String]
+    var prediction: Prediction?
 
     func json() throws -> String {
         let encoder = JSONEncoder()
@@ -93,14 +106,28 @@ private struct Report: Encodable {
             ]
         }
         if let collectives {
-            rows.append(
+            rows += [
                 (
                     "all-reduce",
                     String(
-                        format: "%d ranks: %.1f µs for a number, %.1f GB/s for 4 MiB, %.1f GB/s for 64 MiB",
-                        collectives.ranks,
-                        collectives.latency * 1e6, collectives.mediumBandwidth, collectives.largeBandwidth)
-                ))
+                        format:
+                            "%d ranks on %d node(s): %.1f µs for a number, %.1f GB/s for 4 MiB, %.1f GB/s for 64 MiB",
+                        collectives.ranks, collectives.nodes.count, collectives.latency * 1e6,
+                        collectives.mediumBandwidth, collectives.largeBandwidth)
+                ),
+                (
+                    "by messages",
+                    String(
+                        format: "%.1f GB/s reduce-scatter, %.1f GB/s all-gather",
+                        collectives.reduceScatterBandwidth, collectives.allGatherBandwidth)
+                ),
+                (
+                    "as in training",
+                    String(
+                        format: "%.1f GB/s gradients, %.1f GB/s parameters",
+                        collectives.gradientBandwidth, collectives.parameterBandwidth)
+                ),
+            ]
         } else {
             rows.append(("all-reduce", "not measured: mpirun -n RANKS fanoise doctor does"))
         }
@@ -109,6 +136,6 @@ private struct Report: Encodable {
         let width = rows.map(\.0.count).max() ?? 0
         let lines = rows.map { $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 }
         let verdict = advice.isEmpty ? ["Nothing to improve was found."] : advice.map { "! \($0)" }
-        return (lines + [""] + verdict).joined(separator: "\n")
+        return (lines + [""] + verdict + (prediction.map { ["", $0.table] } ?? [])).joined(separator: "\n")
     }
 }

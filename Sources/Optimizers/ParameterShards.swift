@@ -19,8 +19,11 @@ public struct ParameterShards: Sendable, Equatable {
     /// Elements to which pieces are aligned: 64 bytes, a cache line, so that no two ranks write one.
     public static let alignment = 16
 
+    /// Bytes of a bucket unless told otherwise.
+    public static let bucketBytes = 4 << 20
+
     /// - Parameter bucketBytes: a bucket is closed before it would exceed this; a larger parameter is a bucket by itself.
-    public init(layout: ParameterLayout, worldSize: Int, bucketBytes: Int = 4 << 20) {
+    public init(layout: ParameterLayout, worldSize: Int, bucketBytes: Int = ParameterShards.bucketBytes) {
         precondition(
             worldSize >= 1 && bucketBytes >= 1, "shards for \(worldSize) ranks in buckets of \(bucketBytes) bytes")
         self.worldSize = worldSize

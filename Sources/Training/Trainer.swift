@@ -97,6 +97,7 @@ public final class Trainer {
         }
         let draft = try agreed(communicator) { try DualEncoderDraft(configuration, assets) }
         let memory = try draft.memory(communicator)
+        communicator.sharingRefusal.map { warnings.append($0) }
         let isNew = point.checkpoint == nil
         model = try agreed(communicator) {
             let model = DualEncoder(draft, seed: configuration.seed, memory: memory)

@@ -91,7 +91,7 @@ public enum SetupAdvice {
         var advice: [String] = []
         if let bytes = machine.sharedMemoryBytes, bytes < 256 << 20 {
             advice.append(
-                "/dev/shm has \(bytes >> 20) MiB free; ranks share parameters there and end by SIGBUS when it is full: enlarge it (docker run --shm-size=2g)."
+                "/dev/shm has \(bytes >> 20) MiB free; MPI's messages inside a machine pass through it, and a rank ends by SIGBUS when it is full: enlarge it (docker run --shm-size=1g)."
             )
         }
         if let bytes = machine.diskBytes, bytes < 2 << 30 {
