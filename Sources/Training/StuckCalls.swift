@@ -49,15 +49,23 @@ enum StuckCalls {
     }
 
     /// The C string at an address of this process, if there is one: read by the kernel, which checks the address.
-    private static func text(at address: UInt64) -> String? {
+    static func text(at address: UInt64) -> String? {
         let memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC)
         guard memory >= 0 else { return nil }
         defer { close(memory) }
-        var bytes = [UInt8](repeating: 0, count: 1024)
-        // To the end of the page, which is as far as memory is sure to go.
-        let count = pread(
-            memory, &bytes, min(bytes.count, 4096 - Int(address % 4096)), off_t(truncatingIfNeeded: address))
-        guard count > 0, let end = bytes[..<count].firstIndex(of: 0), end > 0 else { return nil }
-        return String(decoding: bytes[..<end], as: UTF8.self)
+        var text: [UInt8] = []
+        while text.count < 1024 {
+            // Page by page: behind the end of one, memory may end too.
+            let place = address &+ UInt64(text.count)
+            var page = [UInt8](repeating: 0, count: 4096 - Int(place % 4096))
+            let count = pread(memory, &page, page.count, off_t(truncatingIfNeeded: place))
+            guard count > 0 else { return nil }
+            if let end = page[..<count].firstIndex(of: 0) {
+                text += page[..<end]
+                return text.isEmpty ? nil : String(decoding: text, as: UTF8.self)
+            }
+            text += page[..<count]
+        }
+        return nil
     }
 }

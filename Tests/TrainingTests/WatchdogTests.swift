@@ -80,4 +80,18 @@ import Testing
         let evaluated = try metrics(configuration).filter { $0["held.alignment"] != nil }.map { $0["step"] as? Int }
         #expect(evaluated == [2, 4])
     }
+
+    /// A path that a thread waits for may lie across two pages, or end where memory does.
+    @Test(arguments: [1, 5, 11]) func aPathIsReadAcrossPages(before: Int) throws {
+        let page = 4096
+        let memory = try #require(
+            mmap(nil, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), "no memory")
+        defer { munmap(memory, 2 * page) }
+        let place = memory + page - before
+        let address = UInt64(UInt(bitPattern: place))
+        place.copyMemory(from: "images/7.png", byteCount: 12)
+        #expect(StuckCalls.text(at: address) == "images/7.png")
+        try #require(munmap(memory + page, page) == 0)
+        #expect(StuckCalls.text(at: address) == nil)
+    }
 }
