@@ -74,11 +74,8 @@ public struct DotChart: Sendable {
         let y = top + 28
         let low = row.low ?? .nan, high = row.high ?? .nan
         let interval = low.isFinite && high.isFinite ? " (\(axis.style.text(low)) to \(axis.style.text(high)))" : ""
-        // The interval is written where there is room for it; it is drawn and in the table anyway.
+        let text = axis.style.text(row.value, digits: 3)
         let room = right - left - 12
-        let value = axis.style.text(row.value)
-        let whole = value + interval
-        let text = Frame.width(of: row.name) + Frame.width(of: whole) <= room ? whole : value
         let name = Frame.fitted(row.name, room: room - Frame.width(of: text))
         var result: HTML = """
             <text class="label" x="\(left)" y="\(top + 15)">\(name)</text>\

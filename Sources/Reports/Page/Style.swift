@@ -37,7 +37,7 @@ enum Style {
         .key{width:24px;height:12px;flex:none;margin:0}
         svg{display:block;width:100%;height:auto;margin-top:8px;overflow:hidden}
         svg text{font-family:inherit;font-variant-numeric:tabular-nums}
-        .tick{font-size:11px;fill:var(--soft)}
+        .tick,.label{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}.tick{font-size:11px;fill:var(--soft)}
         .label{font-size:12px;fill:var(--ink)}
         .note{font-size:11px;fill:var(--soft);paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}
         p.note{font-size:.83rem;color:var(--soft)}
