@@ -134,16 +134,10 @@ class OpenCLIP:
 
     def lengths(self, context, texts):
         """Tokens of each text, start and end included."""
-        path = os.path.join(self.model(context), "tokenizer.json")
-        if os.path.exists(path):
-            from tokenizers import Tokenizer
+        from tokenizers import Tokenizer
 
-            tokenizer = Tokenizer.from_file(path)
-            return [len(tokenizer.encode(one).ids) for one in texts]
-        import open_clip
-
-        tokenizer = open_clip.SimpleTokenizer()
-        return [len(tokenizer.encode(one)) + 2 for one in texts]
+        tokenizer = Tokenizer.from_file(os.path.join(self.model(context), "tokenizer.json"))
+        return [len(tokenizer.encode(one).ids) for one in texts]
 
 
 def noise_share(result, batch, warm):

@@ -5,7 +5,7 @@
   openclip.py write --width 128 … --tokenizer tokenizer.json --output DIR
   openclip.py train --model DIR --data FILE.jsonl [--steps 3 --noise-rows 256]
 
-DIR holds open_clip_config.json, open_clip_model.safetensors and the tokenizer's files. Texts are as long as the context, as open_clip takes
+DIR holds open_clip_config.json, open_clip_model.safetensors and tokenizer.json. Texts are as long as the context, as open_clip takes
 them. Under torchrun each process has its part of the rows, and the loss gathers all with their gradients. One JSON object on the last line.
 """
 import argparse
@@ -21,19 +21,25 @@ import torch
 from safetensors.torch import load_file, save_file
 
 
-def tokenizer_files(folder):
-    """open_clip's byte-pair vocabulary in the form of transformers."""
-    tokenizer = open_clip.SimpleTokenizer()
-    with open(os.path.join(folder, "vocab.json"), "w", encoding="utf-8") as file:
-        json.dump(tokenizer.encoder, file, ensure_ascii=False)
+def write_tokenizer(path):
+    """open_clip's byte-pair vocabulary as a tokenizer.json."""
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    vocabulary = open_clip.SimpleTokenizer().encoder
     source = os.path.join(os.path.dirname(open_clip.__file__), "bpe_simple_vocab_16e6.txt.gz")
     with gzip.open(source, "rt", encoding="utf-8") as file:
-        merges = file.read().split("\n")[1 : 49152 - 256 - 2 + 1]
-    with open(os.path.join(folder, "merges.txt"), "w", encoding="utf-8") as file:
-        file.write("#version: 0.2\n" + "\n".join(merges) + "\n")
-    special = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
-    with open(os.path.join(folder, "tokenizer_config.json"), "w", encoding="utf-8") as file:
-        json.dump({"tokenizer_class": "CLIPTokenizer", "do_lower_case": True, **special}, file)
+        merges = [tuple(line.split()) for line in file.read().split("\n")[1 : 49152 - 256 - 2 + 1]]
+    first, last = "<start_of_text>", "<end_of_text>"
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, end_of_word_suffix="</w>", unk_token=last))
+    tokenizer.normalizer = normalizers.Sequence([
+        normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
+    words = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(words, behavior="removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.post_processor = processors.RobertaProcessing(
+        (last, vocabulary[last]), (first, vocabulary[first]), trim_offsets=False, add_prefix_space=False)
+    tokenizer.add_special_tokens([first, last])
+    tokenizer.save(path)
 
 
 def small(options):
@@ -60,7 +66,7 @@ def write(options):
     save_file({name: value.contiguous() for name, value in model.state_dict().items()},
               os.path.join(partial, "open_clip_model.safetensors"))
     if options.name:
-        tokenizer_files(partial)
+        write_tokenizer(os.path.join(partial, "tokenizer.json"))
     else:
         shutil.copy(options.tokenizer, os.path.join(partial, "tokenizer.json"))
     os.rename(partial, options.output)
@@ -69,12 +75,10 @@ def write(options):
 
 def token_rows(texts, folder, config):
     """Token ids, [N, context]."""
-    context, path = config["text_cfg"]["context_length"], os.path.join(folder, "tokenizer.json")
-    if not os.path.exists(path):
-        return open_clip.SimpleTokenizer(context_length=context)(texts)
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(path)
+    context = config["text_cfg"]["context_length"]
+    tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
     tokenizer.enable_truncation(context)
     ids = torch.zeros(len(texts), context, dtype=torch.long)
     for row, text in enumerate(texts):
