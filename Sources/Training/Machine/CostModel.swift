@@ -73,7 +73,7 @@ public struct StepCost: Sendable, Equatable, Encodable {
     public var exposedGradients: Double
     /// Updated parameters between nodes.
     public var parameters: Double
-    /// Embeddings and their gradients between nodes.
+    /// Embeddings of the queries and their gradients between nodes.
     public var embeddings: Double
     /// Messages, whatever their size.
     public var messages: Double
@@ -116,14 +116,14 @@ public struct CostModel: Sendable {
         // What is not moved behind backward, and at least the last bucket, which leaves when backward ends.
         let last = min(Double(workload.bucketBytes), 4 * p) * away / fabric.networkBandwidth
         let exposed = max(gradients - fabric.progress * backward * slowdown, min(last, gradients))
-        // Both sides to every rank, and their gradients back.
-        let embeddings = 2 * 4 * (1 + k) * n * e * Double(local) * away / fabric.networkBandwidth
+        // The queries visit every rank, and their gradients come back; targets stay.
+        let embeddings = 2 * 4 * n * e * Double(local) * away / fabric.networkBandwidth
         let buckets = (4 * p / Double(workload.bucketBytes)).rounded(.up)
         let remote = Double(ranks - local)
         let perBucket = 2 * buckets * Double(nodes - 1)
         return StepCost(
             ranks: ranks, nodes: nodes, towers: (forward + backward) * slowdown,
-            loss: 10 * n / Double(ranks) * n * k * e / (fabric.rankRate * Self.lossRate) * slowdown,
+            loss: 6 * n / Double(ranks) * n * k * e / (fabric.rankRate * Self.lossRate) * slowdown,
             spectrum: spectrum(ranks: ranks) * slowdown, memory: (touched + summed + updated) / fabric.memoryBandwidth,
             gradients: gradients, exposedGradients: exposed, parameters: gradients, embeddings: embeddings,
             messages: (Self.smallCollectives * remote + perBucket) * fabric.messageSeconds)
