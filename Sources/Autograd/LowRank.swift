@@ -17,6 +17,8 @@ public struct LowRankOptions: Sendable, Equatable {
     public var dropout: Float
     /// Which layers.
     public var targets: [LayerPattern]
+    /// What the layers with these weights are called in the model's publisher's program, where targets may mean them too.
+    public var published: [WeightPart: String] = [:]
 
     public init(rank: Int, alpha: Double, dropout: Float = 0, targets: [LayerPattern]) {
         precondition(
@@ -31,12 +33,26 @@ public struct LowRankOptions: Sendable, Equatable {
     public var scale: Float { Float(alpha / Double(rank)) }
 }
 
+/// Rows of a weight: where one layer lies in it, when several are one product here.
+public struct WeightPart: Sendable, Hashable {
+    /// The parameter's name, tower included.
+    public var parameter: String
+    /// First element.
+    public var offset: Int
+
+    public init(parameter: String, offset: Int) {
+        self.parameter = parameter
+        self.offset = offset
+    }
+}
+
 /// A pattern over the paths of linear layers, as users of PEFT write them.
 ///
 /// With `*` or `?` it is a glob over the whole path, tower included: `target.*.query`. Without, it is a run of components anywhere
 /// behind the tower: `query` means every layer of that name (and not the query tower), `mlp` both layers of every MLP, `blocks.0` all
 /// of the first block. The published names `q_proj`, `k_proj`, `v_proj`, `out_proj`, `fc1`, `fc2` and `dense` stand for what they name
-/// there; `all-linear` is every layer but the last projection.
+/// there; `all-linear` is every layer but the last projection and one that training adds behind a published tower. Layers of published
+/// models have the paths of their publisher's program besides. Attention pooling is meant only by patterns that name it.
 public struct LayerPattern: Sendable, Equatable {
     public let text: String
 
@@ -49,16 +65,30 @@ public struct LayerPattern: Sendable, Equatable {
         "dense": ["attention.output", "mlp.hidden", "mlp.output"],
     ]
 
-    public func covers(_ path: String) -> Bool {
+    /// - Parameter published: what the layer is called in its publisher's program.
+    public func covers(_ path: String, published: String? = nil) -> Bool {
         let components = path.split(separator: ".").dropFirst()
-        if text == "all-linear" { return components.last != "projection" }
-        if text.contains("*") || text.contains("?") { return NamePattern(text).covers(path) }
-        return ([text] + (Self.published[text] ?? [])).contains { name in
-            let wanted = name.split(separator: ".", omittingEmptySubsequences: false)
-            guard wanted.count <= components.count else { return false }
-            return (components.startIndex...components.endIndex - wanted.count).contains { start in
-                components[start..<start + wanted.count].elementsEqual(wanted)
-            }
+        if text == "all-linear" { return components.last != "projection" && Array(components) != ["embedding"] }
+        let tower = path.prefix { $0 != "." }
+        if text.contains("*") || text.contains("?") {
+            let pattern = NamePattern(text)
+            return pattern.covers(path) || published.map { pattern.covers("\(tower).\($0)") } ?? false
+        }
+        if components.first == "pooling", !text.hasPrefix("pooling") { return Self.run(text, isIn: published) }
+        return ([text] + (Self.published[text] ?? [])).contains { Self.run($0, isIn: components) }
+            || Self.run(text, isIn: published)
+    }
+
+    private static func run(_ name: String, isIn path: String?) -> Bool {
+        path.map { run(name, isIn: $0.split(separator: ".")[...]) } ?? false
+    }
+
+    /// Whether a name's components follow one another somewhere in a path's.
+    private static func run(_ name: String, isIn components: ArraySlice<Substring>) -> Bool {
+        let wanted = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard wanted.count <= components.count else { return false }
+        return (components.startIndex...components.endIndex - wanted.count).contains { start in
+            components[start..<start + wanted.count].elementsEqual(wanted)
         }
     }
 }
@@ -67,6 +97,8 @@ public struct LayerPattern: Sendable, Equatable {
 public struct LowRankAdapter: Sendable, Equatable {
     /// Path of the linear layer it adapts: `query.blocks.0.attention.value`, also where that is a part of a fused layer.
     public let layer: String
+    /// Where the weight of `layer` is.
+    public let part: WeightPart
     /// The frozen weight, [outputs, I].
     public let weight: ParameterReference
     /// The rows of the weight, and so the columns of the layer's output, that belong to `layer`: C of them.
@@ -87,11 +119,15 @@ extension ParameterPlan {
     public mutating func declareAdapter(_ layer: String, weight: ParameterReference, outputs: Range<Int>)
         -> LowRankAdapter?
     {
-        linearLayers.append(layer)
-        guard let lowRank, lowRank.targets.contains(where: { $0.covers(layer) }) else { return nil }
         let inputs = layout.entries[weight.index].shape[1]
+        let part = WeightPart(parameter: layout.entries[weight.index].name, offset: outputs.lowerBound * inputs)
+        let published = lowRank?.published[part]
+        linearLayers.append((layer, published))
+        guard let lowRank, lowRank.targets.contains(where: { $0.covers(layer, published: published) }) else {
+            return nil
+        }
         let adapter = LowRankAdapter(
-            layer: layer, weight: weight, outputs: outputs,
+            layer: layer, part: part, weight: weight, outputs: outputs,
             down: declareOfAdapter(
                 "\(layer).lora_A.weight", [lowRank.rank, inputs], .uniform(bound: 1 / Float(inputs).squareRoot())),
             up: declareOfAdapter("\(layer).lora_B.weight", [outputs.count, lowRank.rank], .zeros), scale: lowRank.scale,

@@ -28,8 +28,8 @@ public struct ParameterPlan: Sendable {
     public private(set) var adapterParameters: Set<Int> = []
     /// Of the layers that the options ask to adapt, in the order of their declaration.
     public internal(set) var adapters: [LowRankAdapter] = []
-    /// Paths of all linear layers declared so far.
-    public internal(set) var linearLayers: [String] = []
+    /// Paths of all linear layers declared so far, here and in their publisher's program.
+    public internal(set) var linearLayers: [(path: String, published: String?)] = []
     /// Adapters for linear layers that are yet to be declared; nil for none.
     public let lowRank: LowRankOptions?
     private var dropouts: UInt32 = 0

@@ -1,12 +1,39 @@
-// Which token stands for a text, and which distances share a bias. Not here: averages (Kernels), the towers.
+// What stands for a text, and which distances share a bias. Not here: averages (Kernels), the towers.
 
 import Foundation
 
-/// How the tokens of one sequence become one vector.
+/// How the tokens of one sequence, x_1 … x_T, become one vector.
 public enum Pooling: String, Sendable, CaseIterable {
+    /// x_1.
     case classToken = "class_token"
+    /// Σ x_t / T.
     case mean
+    /// The token that ends the text.
     case endOfText = "end_of_text"
+    /// The largest element of every column.
+    case maximum = "max"
+    /// Σ x_t / √T.
+    case rootMean = "root_mean"
+    /// Σ t x_t / Σ t (Muennighoff, arXiv 2202.08904).
+    case weightedMean = "weighted_mean"
+
+    /// Whether it is one of the tokens.
+    var isOneToken: Bool { self == .classToken || self == .endOfText }
+
+    /// The weight of each row, for sums of them; nil for what is no sum.
+    func weights(_ offsets: [Int]) -> [Float]? {
+        guard self == .rootMean || self == .weightedMean else { return nil }
+        var weights: [Float] = []
+        weights.reserveCapacity(offsets.last ?? 0)
+        for (start, end) in zip(offsets, offsets.dropFirst()) {
+            let length = Float(end - start)
+            for place in 0..<end - start {
+                weights.append(
+                    self == .rootMean ? 1 / length.squareRoot() : Float(place + 1) / (length * (length + 1) / 2))
+            }
+        }
+        return weights
+    }
 }
 
 /// The token that `endOfText` pooling takes.

@@ -33,8 +33,8 @@ public struct TextTransformer: Encoder {
         /// T: tokens of the longest text.
         public var context: Int
         public var transformer: TransformerShape
-        /// `endOfText`, `classToken` (the first) or `mean`.
-        public var pooling: Pooling
+        /// One, or several side by side.
+        public var pooling: [Pooling]
         public var causal: Bool
         public var projections: [Projection]
         /// Rows of the position table; as many as the context, unless positions begin later.
@@ -60,7 +60,7 @@ public struct TextTransformer: Encoder {
             self.vocabulary = vocabulary
             self.context = context
             self.transformer = transformer
-            self.pooling = pooling
+            self.pooling = [pooling]
             self.causal = causal
             self.projections = projections
             positionRows = context
@@ -104,7 +104,8 @@ public struct TextTransformer: Encoder {
         distances = configuration.distanceRows.map { table("distances", $0, shape.heads, deviation: 0.02) }
         blocks = (0..<shape.depth).map { TransformerBlock(&plan, "\(name).blocks.\($0)", shape: shape) }
         outputNorm = norm(configuration.outputNorm, "output_norm")
-        projections = ProjectionStack(&plan, name, inputs: shape.width, configuration.projections)
+        projections = ProjectionStack(
+            &plan, name, inputs: shape.width * configuration.pooling.count, configuration.projections)
     }
 
     public var outputColumns: Int { projections.outputs }
@@ -137,15 +138,24 @@ public struct TextTransformer: Encoder {
         }
         var x = tokens
         for block in blocks { x = block(x, packing: packing, bias: bias, parameters, on: tape) }
-        switch configuration.pooling {
-        case .endOfText:
-            x = normed(tape.gather(x, rows: configuration.end.rows(ids, offsets)), parameters, on: tape)
-        case .classToken:
-            x = normed(tape.gather(x, rows: offsets.dropLast()), parameters, on: tape)
-        case .mean:
-            x = tape.meanPool(normed(x, parameters, on: tape), offsets: offsets)
+        // A norm of rows that are left out is not needed.
+        let normsLast = configuration.pooling.allSatisfy(\.isOneToken)
+        if !normsLast { x = normed(x, parameters, on: tape) }
+        let pooled = configuration.pooling.map { pooling in
+            let y = pool(x, by: pooling, ids, offsets, on: tape)
+            return normsLast ? normed(y, parameters, on: tape) : y
         }
-        return projections(x, parameters, on: tape)
+        return projections(pooled.count == 1 ? pooled[0] : tape.joinColumns(pooled), parameters, on: tape)
+    }
+
+    private func pool(_ x: Tensor, by pooling: Pooling, _ ids: [Int32], _ offsets: [Int], on tape: Tape) -> Tensor {
+        switch pooling {
+        case .endOfText: tape.gather(x, rows: configuration.end.rows(ids, offsets))
+        case .classToken: tape.gather(x, rows: offsets.dropLast())
+        case .mean: tape.meanPool(x, offsets: offsets)
+        case .maximum: tape.maxPool(x, offsets: offsets)
+        case .rootMean, .weightedMean: tape.weightedPool(x, weights: pooling.weights(offsets) ?? [], offsets: offsets)
+        }
     }
 
     public func forwardFLOPs(of input: EncoderInput) -> Double {

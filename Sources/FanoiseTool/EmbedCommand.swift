@@ -26,7 +26,7 @@ struct EmbedCommand: ParsableCommand {
     @Option(help: "query or target.") var side: Side
     @Option(help: "Array to write (.npy, rows × embedding width).") var output: String
     @Option(help: "float32 or float16.") var dtype = RowType.float32
-    @Option(help: "Rows encoded at a time.") var chunk = 256
+    @Option(name: [.customLong("chunk"), .customLong("batch")], help: "Rows encoded at a time.") var chunk = 256
     @Option(help: "Seconds between saves of what was done.") var saveEvery = 30.0
     @OptionGroup var world: WorldOptions
     @Flag(help: "Print one JSON object on standard output.") var json = false

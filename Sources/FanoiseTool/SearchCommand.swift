@@ -24,6 +24,8 @@ struct SearchCommand: ParsableCommand {
     @Option(name: .customLong("run"), help: "A run's folder: its newest valid checkpoint is used.")
     var runFolder: String?
     @Option(help: "A checkpoint's folder (…/checkpoints/step-00000600).") var checkpoint: String?
+    @Option(help: "A published model's directory (Hugging Face, sentence-transformers, open_clip), as it is.")
+    var model: String?
     @Option(help: "Embeddings to search (.npy).") var index: String
     @Option(help: "The file the index was made of, to show what was found.") var rows: String?
     @Option(help: "A text to search for.") var text: String?
@@ -45,11 +47,13 @@ struct SearchCommand: ParsableCommand {
         guard [text, image, queries].count(where: { $0 != nil }) == 1 else {
             throw ValidationError("give exactly one of --text TEXT, --image FILE and --queries FILE")
         }
-        guard runFolder == nil || checkpoint == nil else {
-            throw ValidationError("give at most one of --run DIR and --checkpoint DIR")
+        let models = [runFolder, checkpoint, model].count(where: { $0 != nil })
+        guard models <= 1 else {
+            throw ValidationError("give at most one of --run DIR, --checkpoint DIR and --model DIR")
         }
-        guard runFolder != nil || checkpoint != nil || queries?.hasSuffix(".npy") == true && rows == nil else {
-            throw ValidationError("give --run DIR or --checkpoint DIR: only --queries FILE.npy needs no model")
+        guard models == 1 || queries?.hasSuffix(".npy") == true && rows == nil else {
+            throw ValidationError(
+                "give --run DIR, --checkpoint DIR or --model DIR: only --queries FILE.npy needs no model")
         }
     }
 
@@ -76,12 +80,13 @@ struct SearchCommand: ParsableCommand {
     /// The queries' embeddings, the index, and the rows to show.
     private func prepared(_ communicator: any Communicator) throws -> Search {
         let index = try agreed(communicator) { try StoredMatrix(npy: self.index) }
-        guard runFolder != nil || checkpoint != nil else {
+        guard runFolder != nil || checkpoint != nil || model != nil else {
             let array = try agreed(communicator) { try StoredMatrix(npy: queries ?? "") }
             let values = try agreed(communicator) { try array.floats(0..<array.rows) }
             return Search(queries: values, columns: array.columns, index: index, shown: nil)
         }
-        let model = try CheckpointOptions.model(run: runFolder, checkpoint: checkpoint, communicator)
+        let model = try CheckpointOptions.model(
+            run: runFolder, checkpoint: checkpoint, published: self.model, communicator)
         let (questions, side) = try agreed(communicator) { () -> (EmbeddableRows?, Side) in
             if let queries = self.queries {
                 let side = self.side ?? .query

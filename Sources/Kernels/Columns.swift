@@ -7,7 +7,8 @@ public func copyColumns(
     _ x: Floats, stride xStride: Int, into y: Floats, stride yStride: Int, rows: Int, columns: Int
 ) {
     precondition(
-        columns <= xStride && columns <= yStride && x.count >= rows * xStride && y.count >= rows * yStride,
+        columns <= xStride && columns <= yStride && rows >= 0 && x.count >= (rows - 1) * xStride + columns
+            && y.count >= (rows - 1) * yStride + columns,
         "\(rows) rows of \(columns) columns, \(xStride) apart in \(x.count), into \(yStride) apart in \(y.count)")
     for row in 0..<rows { (y.base + row * yStride).update(from: x.base + row * xStride, count: columns) }
 }

@@ -26,6 +26,20 @@ extension ByteBPETokenizer: TextTokenizer {
     public func file(contextLength: Int) -> Data { json(contextLength: contextLength) }
 }
 
+/// The tokenizer of a published model's directory: the trained kind if `ByteBPETokenizer` wrote its tokenizer.json, else what the files say.
+/// - Parameters:
+///   - origin: how messages call the directory.
+///   - contents: a file of it; nil where there is none.
+/// - Throws: `Failure(.inputMissing)` that says which files were looked for; `Failure(.data)` that names the place and what is wrong there.
+public func readTokenizer(of origin: String, contents: (String) -> Data?) throws -> any TextTokenizer {
+    if let json = contents("tokenizer.json"), let trained = try? ByteBPETokenizer(json: json, name: origin),
+        trained.wrote(json)
+    {
+        return trained
+    }
+    return try Tokenizer(of: origin, contents)
+}
+
 /// The tokenizer of a checkpoint's file: the trained kind if `ByteBPETokenizer` wrote the file, else what any `tokenizer.json` says.
 ///
 /// They differ in one thing: marks written out in a text are text to a `ByteBPETokenizer`, and special tokens to other programs.

@@ -92,17 +92,11 @@ struct SideTokenizers {
             guard let tower = origins.tower(side, configuration), case .text(let text) = tower.plan,
                 let files = origins.origin(side)?.model.files
             else { continue }
-            guard let json = files["tokenizer.json"] else {
-                throw Failure(
-                    .inputMissing,
-                    "\(files.origin): expected tokenizer.json, found none; write it with AutoTokenizer.from_pretrained(…).save_pretrained(…)"
-                )
-            }
-            let tokenizer = try readTokenizer(json: json, name: "\(files.origin)/tokenizer.json")
+            let tokenizer = try readTokenizer(of: files.origin) { files[$0] }
             guard tokenizer.vocabularySize <= text.vocabulary else {
                 throw Failure(
                     .data,
-                    "\(files.origin): tokenizer.json has \(tokenizer.vocabularySize) tokens, but the model only \(text.vocabulary) rows for them"
+                    "\(files.origin): the tokenizer has \(tokenizer.vocabularySize) tokens, but the model only \(text.vocabulary) rows for them"
                 )
             }
             guard tokenizer.specialTokenCount < text.context else {

@@ -39,7 +39,7 @@ extension DualEncoderDraft {
             query: builder(.query), target: configuration.isShared ? nil : builder(.target),
             temperature: Float(loss.temperature.initial.resolved(RunConfig.Temperature.standard)),
             bias: Float(loss.bias.initial.resolved(RunConfig.Bias.standard)),
-            lowRank: configuration.model.lora.options,
+            lowRank: configuration.model.lora.options(names: assets.origins.layerNames(configuration)),
             freeze: configuration.model.freeze.patterns)
     }
 }
@@ -62,11 +62,12 @@ extension RunConfig {
 
 extension DualEncoder {
     /// Overwrites the adapters' first values with those of PEFT adapters where the configuration names some.
-    func readAdapters(_ lora: RunConfig.LoRA) throws {
-        for (side, folder) in [(Side.query, lora.query), (.target, lora.target)] {
-            try folder.map {
-                try PEFTAdapter(tower: isShared ? "shared" : side.rawValue, of: parameters).read(from: $0)
-            }
+    func readAdapters(_ configuration: RunConfig, _ origins: ModelOrigins) throws {
+        for (side, folder) in [
+            (Side.query, configuration.model.lora.query), (.target, configuration.model.lora.target),
+        ] {
+            guard let folder else { continue }
+            try origins.adapter(of: [side], configuration, self).read(from: folder)
         }
     }
 }
@@ -118,11 +119,14 @@ extension RunConfig.Activation {
 }
 
 extension RunConfig.TextPooling {
-    fileprivate var layer: Pooling {
+    var layer: Pooling {
         switch self {
         case .endOfText: .endOfText
         case .classToken: .classToken
         case .mean: .mean
+        case .maximum: .maximum
+        case .weightedMean: .weightedMean
+        case .rootMean: .rootMean
         }
     }
 }

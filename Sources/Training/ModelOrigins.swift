@@ -122,6 +122,7 @@ struct ModelOrigins {
         switch tower.plan {
         case .text(var text):
             text.context = own.context ?? text.context
+            if case .value(let pooling) = own.pooling { text.pooling = [pooling.layer] }
             text.transformer.dropout = Float(own.dropout)
             tower.plan = .text(text)
         case .vision(var vision):
@@ -160,6 +161,8 @@ struct ModelOrigins {
                         + "\(origin.model.family.rawValue) model without such an encoder; set model.\(side.rawValue).kind and "
                         + "data.\(side.rawValue).kind to \(kind == .vit ? "text" : "picture and vit")")
             }
+            try checkPooling(own, tower, origin, side)
+            try checkPrompt(configuration.column(side).prefix, origin, side)
             guard let context = own.context, case .text(let text) = tower.plan else { continue }
             guard context <= text.positions.capacity(rows: text.positionRows),
                 text.filler == nil || context == text.context
@@ -171,6 +174,28 @@ struct ModelOrigins {
                 )
             }
         }
+    }
+
+    /// Pooling can be chosen where the family leaves it open, and where nothing published depends on how wide it makes the vector.
+    private func checkPooling(
+        _ own: RunConfig.PublishedEncoder, _ tower: PublishedTower, _ origin: ModelOrigin, _ side: Side
+    ) throws {
+        guard own.pooling != .automatic else { return }
+        let isOpen = [.bert, .roberta, .mpnet].contains(origin.model.family)
+        guard isOpen, case .text(let text) = tower.plan, text.pooling.count == 1 || text.projections.isEmpty else {
+            throw Failure(
+                .configuration,
+                "model.\(side.rawValue).pooling: the pooling of \(origin.model.files.origin), a \(origin.model.family.rawValue) model, "
+                    + "is a part of it; leave it auto")
+        }
+    }
+
+    private func checkPrompt(_ prefix: String, _ origin: ModelOrigin, _ side: Side) throws {
+        guard !prefix.isEmpty, try !SentencePrompts(origin.model.files).arePooled else { return }
+        throw Failure(
+            .configuration,
+            "data.\(side.rawValue).prefix: \(origin.model.files.origin) leaves prompts out of pooling (include_prompt is false), which "
+                + "is not done here; set the prefix to \"\", or include_prompt to true")
     }
 
     /// Overwrites the parameters of the published towers with the published values, and those of the loss where `model.init` has them.

@@ -5,14 +5,14 @@ import Buffers
 import Failures
 
 extension ParameterPlan {
-    /// Indices of the parameters that are not trained: of towers with adapters all but those, then what the patterns of
-    /// `model.freeze` say. Adapters are meant only by patterns that name them.
+    /// Indices of the parameters that are not trained: of towers with adapters all but those and a projection that is new, then what the
+    /// patterns of `model.freeze` say. Adapters are meant only by patterns that name them.
     /// - Throws: `Failure(.configuration)` when a pattern of `model.freeze` or `model.lora.targets` means nothing.
     func frozenParameters(_ freeze: [NamePattern]) throws -> Set<Int> {
         try requireTargets()
         try ParameterSelection(key: "model.freeze", patterns: freeze).requireMeaning(in: layout)
         let adaptedTowers = Set(adapters.compactMap { $0.layer.split(separator: ".").first.map(String.init) }).sorted()
-        let ofWeights = adaptedTowers.map { NamePattern($0) } + freeze
+        let ofWeights = adaptedTowers.flatMap { [NamePattern($0), NamePattern("!\($0).embedding")] } + freeze
         let ofAdapters = freeze.filter { $0.text.contains("lora_") }
         return Set(
             layout.entries.indices.filter {
@@ -21,12 +21,13 @@ extension ParameterPlan {
     }
 
     private func requireTargets() throws {
-        for target in lowRank?.targets ?? [] where !linearLayers.contains(where: target.covers) {
+        for target in lowRank?.targets ?? []
+        where !linearLayers.contains(where: { target.covers($0.path, published: $0.published) }) {
+            let names = linearLayers.map(\.path) + linearLayers.compactMap(\.published)
             throw Failure(
                 .configuration,
                 "model.lora.targets: '\(target.text)' matches no linear layer of this model; the nearest are "
-                    + ParameterSelection.nearest(to: target.text, among: linearLayers, suffixes: true).joined(
-                        separator: ", "))
+                    + ParameterSelection.nearest(to: target.text, among: names, suffixes: true).joined(separator: ", "))
         }
         if lowRank != nil, adapters.isEmpty {
             throw Failure(

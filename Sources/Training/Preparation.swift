@@ -29,7 +29,7 @@ extension RunConfig {
         let shared = data.side(side)
         var name: String?
         if case .value(let column) = own.column ?? shared.column { name = column }
-        return Column(name, encoder(side).inputKind, prefix: own.prefix ?? shared.prefix)
+        return Column(name, encoder(side).inputKind, prefix: own.prefix ?? shared.prefix.resolved(""))
     }
 
     private func columns(_ source: Source = Source()) -> SourceColumns {

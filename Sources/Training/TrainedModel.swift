@@ -172,6 +172,6 @@ extension RunConfig {
         duration = .steps(1)
         model.initialization = path
         (model.query, model.target) = (.published(PublishedEncoder()), .published(PublishedEncoder()))
-        try model.resolveKinds()
+        try resolvePublished()
     }
 }

@@ -103,7 +103,7 @@ public final class Trainer {
             let model = DualEncoder(draft, seed: configuration.seed, memory: memory)
             guard memory.isFilledHere else { return model }
             try assets.origins.fill(model, configuration)
-            if isNew { try model.readAdapters(configuration.model.lora) }
+            if isNew { try model.readAdapters(configuration, assets.origins) }
             return model
         }
         let (steps, model) = (steps, model)

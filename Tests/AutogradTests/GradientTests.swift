@@ -43,6 +43,15 @@ private let cases: [Case] = [
     Case(name: "class token", input: [6, 4], parameters: [[4]]) { $0.prependToken($2[0], to: $1, patches: 3) },
     Case(name: "gather", input: [5, 3], parameters: []) { tape, x, _ in tape.gather(x, rows: [4, 0, 4]) },
     Case(name: "mean pooling", input: [6, 3], parameters: []) { tape, x, _ in tape.meanPool(x, offsets: [0, 1, 6]) },
+    Case(name: "weighted pooling", input: [6, 3], parameters: []) { tape, x, _ in
+        tape.weightedPool(x, weights: [1, 0.2, 0.5, -1, 2, 0.1], offsets: [0, 1, 6])
+    },
+    Case(name: "largest elements", input: [6, 3], parameters: []) { tape, x, _ in tape.maxPool(x, offsets: [0, 1, 6]) },
+    Case(name: "columns side by side", input: [4, 3], parameters: []) { tape, x, _ in
+        tape.joinColumns([
+            tape.gather(x, rows: [3, 0]), tape.meanPool(x, offsets: [0, 2, 4]), tape.gather(x, rows: [1, 1]),
+        ])
+    },
     Case(name: "normalise rows", input: [4, 5], parameters: []) { tape, x, _ in tape.normalizeRows(x) },
     Case(name: "dropout", input: [4, 5], parameters: []) { tape, x, _ in tape.dropout(x, probability: 0.4, stream: 2) },
 ]

@@ -142,6 +142,24 @@ import Testing
         }
     }
 
+    /// A shard of the same size and the same members with another caption or picture is another shard; a shard that was moved is not.
+    @Test func changedShardsAreNoticed() throws {
+        _ = try SourceFixture.rows.get()
+        let folder = try TemporaryFolder()
+        let columns = SourceColumns(query: Column("png", .picture), target: Column("seg.txt", .text))
+        let original = try #require(FileManager.default.contents(atPath: "\(SourceFixture.folder)/gnu.tar"))
+        func fingerprint(_ data: Data) throws -> UInt64 {
+            let path = try folder.write("shard.tar", data)
+            return try SourceDescription(paths: [path], columns: columns).open().fingerprint
+        }
+        let before = try fingerprint(original)
+        #expect(try fingerprint(original) == before)
+        let trailer = try #require(original.range(of: Data("IEND".utf8)))
+        var changed = original
+        changed[trailer.lowerBound - 6] ^= 1
+        #expect(try fingerprint(changed) != before)
+    }
+
     /// Cut into pieces anyhow, equal bytes have one fingerprint, and a changed bit another.
     @Test func fingerprintsDependOnBytesAlone() {
         let bytes = (0..<100).map { UInt8($0 * 7 % 251) }

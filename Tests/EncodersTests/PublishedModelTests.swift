@@ -12,7 +12,7 @@ enum Published {
     static let names = [
         "bert", "bert-relu", "xlm-roberta", "xlm-roberta-silu", "mpnet", "mpnet-long", "vit", "vit-odd", "clip",
         "clip-gelu",
-        "siglip", "siglip-odd", "open-clip", "open-clip-custom", "sentence",
+        "siglip", "siglip-odd", "open-clip", "open-clip-custom", "sentence", "sentence-pooled",
     ]
 
     static func directory(_ name: String) -> String {
@@ -162,7 +162,7 @@ struct PublishedModelTests {
             Issue.record("no text tower")
             return
         }
-        #expect(text.pooling == .classToken)
+        #expect(text.pooling == [.classToken])
         #expect(text.context == 9)
         #expect(
             text.projections == [.linear(name: "dense_0", outputs: 7, bias: true, activation: .tanh), .normalize])

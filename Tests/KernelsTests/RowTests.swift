@@ -77,6 +77,49 @@ struct PoolingTests {
     }
 
     @Test(arguments: [1, 5, 16, 70])
+    func weightedPoolIsTheSum(columns: Int) {
+        let offsets = [0, 1, 8, 10]
+        let weights = (0..<10).map { Float($0) / 7 - 0.5 }
+        let (x, dy) = (sample(10 * columns, 1), sample(3 * columns, 2))
+        let (y, dx) = (unwritten(3 * columns), unwritten(10 * columns))
+        weightedPoolForward(x, weights: weights, offsets: offsets, columns: columns, into: y)
+        weightedPoolBackward(dy, weights: weights, offsets: offsets, columns: columns, into: dx)
+        let sums = (0..<3 * columns).map { index in
+            (offsets[index / columns]..<offsets[index / columns + 1])
+                .reduce(0.0) { $0 + Double(weights[$1]) * Double(x[$1 * columns + index % columns]) }
+        }
+        expectClose(y, sums, tolerance: 16 * unitRoundoff, "sum")
+        let sequences = [0, 1, 1, 1, 1, 1, 1, 1, 2, 2]
+        let spread = (0..<10 * columns).map { index in
+            Double(weights[index / columns]) * Double(dy[sequences[index / columns] * columns + index % columns])
+        }
+        expectClose(dx, spread, tolerance: 2 * unitRoundoff, "dx")
+    }
+
+    /// Of equal elements the first is taken, also where all are negative.
+    @Test(arguments: [1, 5, 16])
+    func maxPoolIsTheLargest(columns: Int) {
+        let offsets = [0, 1, 8, 10]
+        let x = Floats((0..<10 * columns).map { Float(($0 * 7) % 5) - 9 })
+        let dy = sample(3 * columns, 2)
+        let (y, dx) = (unwritten(3 * columns), unwritten(10 * columns))
+        let rows = maxPoolForward(x, offsets: offsets, columns: columns, into: y)
+        maxPoolBackward(dy, rows: rows, columns: columns, into: dx)
+        var expected = [Float](repeating: 0, count: 10 * columns)
+        for index in 0..<3 * columns {
+            let own = (offsets[index / columns]..<offsets[index / columns + 1]).map {
+                x[$0 * columns + index % columns]
+            }
+            let largest = own.max() ?? 0
+            #expect(y[index] == largest)
+            let first = offsets[index / columns] + (own.firstIndex(of: largest) ?? 0)
+            #expect(rows[index] == Int32(first))
+            expected[first * columns + index % columns] = dy[index]
+        }
+        #expect(dx.array == expected)
+    }
+
+    @Test(arguments: [1, 5, 16, 70])
     func meanPoolIsTheMean(columns: Int) {
         let offsets = [0, 1, 8, 10]
         let (x, dy) = (sample(10 * columns, 1), sample(3 * columns, 2))

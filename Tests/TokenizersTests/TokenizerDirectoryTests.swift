@@ -29,6 +29,32 @@ import Testing
             tokenizer.encode("ab") == [3] && tokenizer.file(contextLength: 2) == Data(TokenizerDamageTests.bpe.utf8))
     }
 
+    /// `transformers` gives BERT's normaliser the keys of tokenizer_config.json; sentence-transformers lowers case before any normaliser.
+    @Test(arguments: [
+        ("tokenizer_config.json", #"{"tokenizer_class": "BertTokenizerFast", "do_lower_case": true}"#, true),
+        ("tokenizer_config.json", #"{"tokenizer_class": "MPNetTokenizer"}"#, true),
+        ("tokenizer_config.json", #"{"tokenizer_class": "BertTokenizer", "do_lower_case": false}"#, false),
+        ("tokenizer_config.json", #"{"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": true}"#, false),
+        ("sentence_bert_config.json", #"{"do_lower_case": true, "max_seq_length": 9}"#, true),
+        ("sentence_bert_config.json", #"{"do_lower_case": false}"#, false),
+    ])
+    func filesBesideDecideOnCase(file: String, content: String, lowercases: Bool) throws {
+        let folder = try TemporaryFolder()
+        let tokenizer = #"""
+            {"added_tokens": [], "post_processor": null, "pre_tokenizer": {"type": "BertPreTokenizer"},
+             "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
+              "lowercase": false},
+             "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 9,
+              "vocab": {"[UNK]": 0, "the": 1, "face": 2, "The": 3}}}
+            """#
+        try folder.write("tokenizer.json", tokenizer.utf8)
+        #expect(try Tokenizer(directory: folder.path).encode("The face") == [3, 2])
+        try folder.write(file, content.utf8)
+        let read = try Tokenizer(directory: folder.path)
+        #expect(read.encode("The face") == (lowercases ? [1, 2] : [3, 2]))
+        #expect(read.file(contextLength: 9) == Data(tokenizer.utf8))
+    }
+
     static let vocabulary =
         #"{"<|startoftext|>": 0, "<|endoftext|>": 1, "a": 2, "b": 3, "b</w>": 4, "ab</w>": 5, "Ġ": 6, "ab": 7, "Ġab": 8, "<s>": 9, "</s>": 10}"#
 

@@ -121,6 +121,7 @@ import Testing
 
     @Test(arguments: [
         ("\"peft_type\": \"LORA\"", "\"peft_type\": \"IA3\""), ("\"use_dora\": false", "\"use_dora\": true"),
+        ("\"init_lora_weights\": true", "\"init_lora_weights\": \"pissa_niter_4\""),
         ("\"bias\": \"none\"", "\"bias\": \"all\""), ("\"fan_in_fan_out\": false", "\"fan_in_fan_out\": true"),
         ("\"modules_to_save\": null", "\"modules_to_save\": [\"head\"]"), ("\"r\": 2", "\"r\": 0"),
         ("\"rank_pattern\": {}", "\"rank_pattern\": {\"query\": 4}"), ("\"r\": 2", "\"r\": \"two\""), ("{", "["),

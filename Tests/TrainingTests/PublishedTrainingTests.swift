@@ -4,6 +4,7 @@
 import ArrayFiles
 import Buffers
 import Collectives
+import Datasets
 import Encoders
 import Failures
 import Foundation
@@ -170,6 +171,53 @@ private func openCheckpoint(_ configuration: RunConfig) throws -> TrainedModel {
         let again = try PublishedModel(directory: target)
         #expect(again.text?.outputColumns == 5)
         _ = try PublishedWeights(directory: target, of: again)
+    }
+
+    /// Prompts of the directory are put before texts, explicit ones win, and the export has those that training had.
+    @Test func promptsComeAndGo() throws {
+        let copy = try PublishedCopy("sentence-pooled")
+        let configuration = try siamese(copy, ["steps=1"])
+        #expect(configuration.column(.query).prefix == "w1 " && configuration.column(.target).prefix == "w2 ")
+        let own = try siamese(copy, ["steps=1", "data.target.prefix='w4 '", "data.query.prefix=''"])
+        #expect(own.column(.query).prefix.isEmpty && own.column(.target).prefix == "w4 ")
+        try train(own)
+        let target = copy.path + "-exported"
+        defer { try? FileManager.default.removeItem(atPath: target) }
+        let model = try openCheckpoint(own)
+        _ = try model.export(.sentenceTransformers, side: nil, to: target)
+        let prompts = try SentencePrompts(ModelFiles(directory: target))
+        #expect(prompts.document == "w4 " && prompts.query == "w3 ", "an empty prompt leaves the default one")
+        // The prefix takes part: the same text with it written out.
+        let published = try TrainedModel(.published(copy.path), communicator: SoloWorld())
+        func embedding(_ text: String, prefix: String) throws -> [Float] {
+            let rows = EmbeddableRows(
+                InlineSource([(.text(text, alternatives: []), "row")], kind: .text, prefix: prefix))
+            return try published.embeddings(of: rows, side: .query, chunk: 1, communicator: SoloWorld()).array
+        }
+        let asked = try published.embeddings(
+            of: published.row(of: .text("w7 w8"), side: .query), side: .query, chunk: 1, communicator: SoloWorld())
+        #expect(try asked.array == embedding("w1 w7 w8", prefix: "") && asked.array != embedding("w7 w8", prefix: ""))
+    }
+
+    @Test func poolingCanBeChosen() throws {
+        let copy = try PublishedCopy("bert")
+        let options = ["steps=1", "model.query={pooling: max}", "model.target={pooling: max}"]
+        let configuration = try siamese(copy, options)
+        #expect(configuration.isShared)
+        try train(configuration)
+        let target = copy.path + "-exported"
+        defer { try? FileManager.default.removeItem(atPath: target) }
+        _ = try openCheckpoint(configuration).export(.sentenceTransformers, side: nil, to: target)
+        guard case .text(let text)? = try PublishedModel(directory: target).text?.plan else {
+            Issue.record("no text tower")
+            return
+        }
+        #expect(text.pooling == [.maximum])
+        let pair = try PublishedCopy("clip-gelu")
+        let refused = #expect(throws: Failure.self) {
+            try train(TinyRun.shared.get().configuration(["model={init: \(pair.path), target: {pooling: mean}}"]))
+        }
+        #expect(refused?.message.contains("leave it auto") == true, "\(refused?.message ?? "")")
     }
 
     /// The quick start's kind of model is a CLIP of open_clip, and of transformers where pictures have a norm in front.

@@ -55,7 +55,8 @@ extension PublishedModel {
         var text = TextTransformer.Configuration(
             vocabulary: try config.size("vocab_size", default: vocabulary, in: PublishedConfig.vocabularies),
             context: try modules.context(files, positions: usablePositions), transformer: shape,
-            pooling: modules.pooling, causal: false, projections: modules.projections)
+            pooling: .mean, causal: false, projections: modules.projections)
+        text.pooling = modules.pooling
         text.positionRows = positionRows
         text.positions = positions
         text.tokenTypes = tokenTypes

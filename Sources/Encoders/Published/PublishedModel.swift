@@ -22,7 +22,7 @@ public struct PublishedTower: Sendable {
     public var outputColumns: Int {
         let (width, projections) =
             switch plan {
-            case .text(let text): (text.transformer.width, text.projections)
+            case .text(let text): (text.transformer.width * text.pooling.count, text.projections)
             case .vision(let vision): (vision.transformer.width, vision.projections)
             }
         return projections.reduce(width) { columns, projection in

@@ -1,13 +1,13 @@
 // What sentence-transformers does behind the last block: pooling, dense layers, normalisation, and how long a text may be. Source:
-// Reimers and Gurevych, arXiv 1908.10084, and the files that the package writes. Not here: the transformer before it (BERTFamilies).
+// Reimers and Gurevych, arXiv 1908.10084, and the files that the package writes. Not here: the transformer before it (BERTFamilies), poolings
+// (SentencePooling).
 
 import Failures
 import Foundation
-import Kernels
 
 /// The modules of `modules.json`; without that file the mean of the tokens, as sentence-transformers has it.
 struct SentenceModules {
-    private(set) var pooling = Pooling.mean
+    private(set) var pooling = [Pooling.mean]
     private(set) var projections: [Projection] = []
     private var dense: [(path: String, name: String, inputs: Int, outputs: Int, bias: Bool)] = []
 
@@ -33,7 +33,9 @@ struct SentenceModules {
                         "\(module.place): the transformer is in the directory \"\(path)\"; expected it beside modules.json"
                     )
                 }
-            case ("Pooling", 1): pooling = try Self.pooling(config(), width: width)
+            case ("Pooling", 1):
+                pooling = try SentencePooling.read(config(), width: width)
+                columns = width * pooling.count
             case ("Dense", 2...): columns = try addDense(config(), path: path, inputs: columns)
             case ("Normalize", 2...): projections.append(.normalize)
             default:
@@ -47,35 +49,6 @@ struct SentenceModules {
             throw Failure(
                 .data,
                 "\(files.origin)/modules.json: expected a Transformer and a Pooling, found \(modules.count) modules")
-        }
-    }
-
-    private static func pooling(_ config: PublishedConfig, width: Int) throws -> Pooling {
-        for key in ["word_embedding_dimension", "embedding_dimension"] where config.has(key) {
-            let found = try config.size(key, in: PublishedConfig.widths)
-            guard found == width else {
-                throw Failure(
-                    .data, "\(config.place): \(key) is \(found), but the transformer's hidden_size is \(width)")
-            }
-        }
-        let flags = [
-            "pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean", "pooling_mode_max_tokens": "max",
-            "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-            "pooling_mode_weightedmean_tokens": "weightedmean", "pooling_mode_lasttoken": "lasttoken",
-        ]
-        var modes = try config.texts("pooling_mode") ?? []
-        for (key, mode) in flags.sorted(by: { $0.key < $1.key }) where try config.flag(key, default: false) {
-            modes.append(mode)
-        }
-        switch modes {
-        case ["mean"], []: return .mean
-        case ["cls"]: return .classToken
-        case ["lasttoken"]: return .endOfText
-        default:
-            throw Failure(
-                .data,
-                "\(config.place): expected one pooling mode, mean, cls or lasttoken, found \(modes.joined(separator: " and "))"
-            )
         }
     }
 

@@ -6,24 +6,32 @@ import Foundation
 
 extension Tokenizer {
     /// Reads the tokenizer of a Hugging Face directory: `tokenizer.json`; where there is none, `vocab.txt` (BERT) or `vocab.json` with
-    /// `merges.txt` (GPT-2, RoBERTa, CLIP, Qwen2), by the class that `tokenizer_config.json` names.
+    /// `merges.txt` (GPT-2, RoBERTa, CLIP, Qwen2), by the class that `tokenizer_config.json` names. What `tokenizer_config.json` and
+    /// `sentence_bert_config.json` say of lower case counts, as it does in `transformers` and `sentence-transformers`.
     /// - Throws: `Failure(.inputMissing)` that says which files were looked for; `Failure(.data)` as for a file.
     public convenience init(directory: String) throws {
-        let folder = TokenizerFolder(path: directory)
-        if let json = folder.contents("tokenizer.json") {
-            try self.init(json: json, name: "\(directory)/tokenizer.json")
+        try self.init(of: directory) { FileManager.default.contents(atPath: "\(directory)/\($0)") }
+    }
+
+    /// The same of files kept elsewhere.
+    /// - Parameters:
+    ///   - origin: how messages call the directory.
+    ///   - contents: a file of it; nil where there is none.
+    convenience init(of origin: String, _ contents: (String) -> Data?) throws {
+        let changes = try NormalizerChanges(of: origin, contents)
+        if let json = contents("tokenizer.json") {
+            try self.init(json: json, name: "\(origin)/tokenizer.json", changes: changes)
             return
         }
-        let json = try folder.document()
-        try self.init(json: json, name: "\(directory), read from its vocabulary")
+        let json = try withoutActuallyEscaping(contents) { try TokenizerFolder(path: origin, contents: $0).document() }
+        try self.init(json: json, name: "\(origin), read from its vocabulary", changes: changes)
     }
 }
 
 /// A directory without tokenizer.json.
 private struct TokenizerFolder {
     let path: String
-
-    func contents(_ name: String) -> Data? { FileManager.default.contents(atPath: "\(path)/\(name)") }
+    let contents: (String) -> Data?
 
     /// The tokenizer.json that the other files amount to.
     func document() throws -> Data {

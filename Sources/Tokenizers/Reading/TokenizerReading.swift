@@ -8,8 +8,12 @@ extension Tokenizer {
     /// - Parameter name: how messages call the file.
     /// - Throws: `Failure(.data)` that names the place and what is wrong there; an unknown kind of rule with those that are known.
     public convenience init(json: Data, name: String) throws {
+        try self.init(json: json, name: name, changes: NormalizerChanges())
+    }
+
+    convenience init(json: Data, name: String, changes: NormalizerChanges) throws {
         let document = try JSONPlace(document: json, file: name)
-        let normalizer = try document.optional("normalizer")?.normalizer
+        let normalizer = changes.applied(to: try document.optional("normalizer")?.normalizer)
         let (model, count, maximumID) = try document["model"].model
         let added = try document.optional("added_tokens")?.addedTokens(model: model, count: count) ?? []
         let truncation = try document.optional("truncation")

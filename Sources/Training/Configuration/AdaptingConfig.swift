@@ -49,10 +49,13 @@ extension RunConfig {
         public init() {}
 
         /// The same in Autograd's own terms; nil without adapters.
-        var options: LowRankOptions? {
+        /// - Parameter names: what layers of published models are called there.
+        func options(names: [WeightPart: String]) -> LowRankOptions? {
             rank.map {
-                LowRankOptions(
+                var options = LowRankOptions(
                     rank: $0, alpha: alpha, dropout: Float(dropout), targets: targets.texts.map { LayerPattern($0) })
+                options.published = names
+                return options
             }
         }
     }

@@ -72,6 +72,9 @@ extension RunConfig {
         case endOfText = "end_of_text"
         case classToken = "class_token"
         case mean
+        case maximum = "max"
+        case weightedMean = "weighted_mean"
+        case rootMean = "root_mean"
     }
 
     /// A vision transformer over square patches.

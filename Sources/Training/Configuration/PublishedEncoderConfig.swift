@@ -13,6 +13,8 @@ extension RunConfig {
         public var kind = Automatic<EncoderKind>.automatic
         /// Tokens of the longest text; nil: as published.
         public var context: Int?
+        /// How tokens become one vector; automatic: as published. Only of text that the family does not pool itself.
+        public var pooling = Automatic<TextPooling>.automatic
         public var dropout = 0.0
 
         public init(initialization: String? = nil) { self.initialization = initialization }
@@ -39,7 +41,7 @@ extension RunConfig.Encoder {
         if case .published(let published) = self { path = published.initialization }
         keys.value(
             "init", &path,
-            "Directory of a published model whose tower this side begins with; besides it only kind, context and dropout may be set. "
+            "Directory of a published model whose tower this side begins with; besides it only kind, context, pooling and dropout may be set. "
                 + "null: from scratch, or from model.init."
         )
         guard let path else { return }
@@ -58,7 +60,18 @@ extension RunConfig.PublishedEncoder {
         keys.value(
             "context", &context, allowed: .optional(.within(3...1_048_576)),
             "Tokens of the longest text; null: as published. Only of text.")
+        keys.value(
+            "pooling", &pooling,
+            "How tokens become one representation; auto: as published. Only of BERT, RoBERTa and MPNet.")
         keys.value("dropout", &dropout, allowed: .within(0..<1), "Share of activations dropped in training.")
+    }
+}
+
+extension RunConfig.SideSource {
+    /// Takes the prompt of the published model that the side begins with, where no prefix is given.
+    mutating func resolvePrefix(_ directory: String?, _ prompt: (SentencePrompts) -> String) throws {
+        guard prefix == .automatic, let directory else { return }
+        prefix = .value(prompt(try SentencePrompts(ModelFiles(directory: directory))))
     }
 }
 

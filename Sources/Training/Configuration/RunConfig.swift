@@ -83,11 +83,21 @@ public struct RunConfig: Sendable, Equatable {
         for option in options { try tree.apply(option: option) }
         var config: RunConfig = try ConfigReader.read(tree, knownPaths: allPaths)
         let read = config
-        try config.model.resolveKinds()
+        try config.resolvePublished()
         guard config != read else { return config }
         // The rules between sections again, now that it is known what the sides are.
         let complete = try ConfigTree.parse(config.yaml, file: "\(file) with the kinds of its published models")
         return try ConfigReader.read(complete, knownPaths: allPaths)
+    }
+}
+
+extension RunConfig {
+    /// Decides what was left to the directories of published models.
+    /// - Throws: what reading them throws.
+    mutating func resolvePublished() throws {
+        try model.resolveKinds()
+        try data.query.resolvePrefix(model.directory(model.query)) { $0.query }
+        try data.target.resolvePrefix(model.directory(model.target)) { $0.document }
     }
 }
 

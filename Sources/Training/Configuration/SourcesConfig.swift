@@ -24,7 +24,7 @@ extension RunConfig {
     public struct SideSource: Sendable, Equatable {
         public var column = Automatic<String>.automatic
         public var kind = Automatic<ColumnKind>.automatic
-        public var prefix = ""
+        public var prefix = Automatic<String>.automatic
 
         public init() {}
     }
@@ -105,7 +105,10 @@ extension RunConfig.SideSource: ConfigSection {
             "kind", &kind,
             "picture: the field is an image or its path; text: the field is the text; features: the column is an array; auto: what the side's encoder reads."
         )
-        keys.value("prefix", &prefix, "Put before every text: an instruction, such as 'query: '.")
+        keys.value(
+            "prefix", &prefix,
+            "Put before every text: an instruction, such as 'query: '; auto: the published model's own prompt for this side, if it has one."
+        )
     }
 }
 

@@ -19,6 +19,7 @@ public enum ExportFormat: String, CaseIterable, Sendable {
 extension TrainedModel {
     /// Writes the model, or one of its sides, as a directory of another tool. Local.
     ///
+    /// Adapters are added to the weights, in the model too, which computes what it did.
     /// - Parameters:
     ///   - side: the side to write; nil for both, which must then be one encoder, or a text and a picture encoder.
     ///   - path: a directory that does not exist yet.
@@ -26,6 +27,7 @@ extension TrainedModel {
     /// - Throws: `Failure(.configuration)` when the model has no exact form there; `Failure(.cannotCreate)` when something is at `path`.
     public func export(_ format: ExportFormat, side: Side?, to path: String) throws -> [String] {
         try ExportedDirectory.requireFree(path)
+        embedder.model.parameters.mergeAdapters()
         var export = ModelExport(self, format)
         if let side = try soleSide(side) {
             try export.addTower(side)
@@ -34,6 +36,34 @@ extension TrainedModel {
         }
         try ExportedDirectory.write(files: export.files, tensors: export.tensors, to: path)
         return export.remarks
+    }
+
+    /// Writes the adapters alone, of the model or one of its sides, as `peft` does. Local.
+    /// - Parameters: as of `export`.
+    /// - Throws: `Failure(.configuration)` when there are none, when something else was trained beside them, or when `peft` has no such
+    ///   adapters; `Failure(.cannotCreate)` when something is at `path`.
+    public func exportAdapters(side: Side?, to path: String) throws {
+        try ExportedDirectory.requireFree(path)
+        let sides = try soleSide(side).map { [$0] } ?? Side.allCases
+        let model = embedder.model
+        let adapter = try assets.origins.adapter(of: sides, configuration, model)
+        let bases = Set(sides.map { configuration.model.directory(configuration.encoder($0)) })
+        let configurationFile = try adapter.configuration(baseModel: bases.count == 1 ? bases.first ?? nil : nil)
+        let towers = model.isShared ? ["shared"] : sides.map(\.rawValue)
+        let beside = model.parameters.trainable.entries.map(\.name).filter { name in
+            towers.contains { name.hasPrefix("\($0).") } && !name.contains(".lora_")
+        }
+        guard bases.count == 1, beside.isEmpty else {
+            throw Failure(
+                .configuration,
+                beside.isEmpty
+                    ? "the sides begin with different models; say which with --side query or target"
+                    : "\(beside.prefix(3).joined(separator: ", ")) were trained beside the adapters, which alone do not make the model; "
+                        + "merge them into the weights")
+        }
+        try ExportedDirectory.write(
+            files: [PEFTAdapter.configurationFile: configurationFile],
+            tensors: [PEFTAdapter.weightsFile: adapter.tensors], to: path)
     }
 
     /// The side whose encoder alone is written; nil when both are.
@@ -118,14 +148,14 @@ private struct ModelExport {
         guard case .text(let text) = tower.plan else {
             throw Failure(.usage, "sentence-transformers describes text encoders; export this one as huggingface")
         }
-        try addSentenceModules(
-            text, projected: projected ? tower.outputColumns : nil, parameter: "\(name(side)).embedding.weight")
+        try addSentenceModules(side, text, projected: projected ? tower.outputColumns : nil)
     }
 
     /// Makes the directory one of sentence-transformers: its modules, and the projection behind them if training added one.
     private mutating func addSentenceModules(
-        _ text: TextTransformer.Configuration, projected inputs: Int?, parameter: String
+        _ side: Side, _ text: TextTransformer.Configuration, projected inputs: Int?
     ) throws {
+        let parameter = "\(name(side)).embedding.weight"
         var modules: [[String: Any]] = []
         func add(_ type: String, _ path: String) {
             modules.append([
@@ -137,17 +167,16 @@ private struct ModelExport {
         if isNew {
             add("Transformer", "")
             add("Pooling", "1_Pooling")
-            files["1_Pooling/config.json"] = try json([
-                "word_embedding_dimension": text.transformer.width, "pooling_mode_cls_token": false,
-                "pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": false,
-                "pooling_mode_mean_sqrt_len_tokens": false,
-            ])
-            files["config_sentence_transformers.json"] = try json([
-                "prompts": [String: String](), "default_prompt_name": NSNull(), "similarity_fn_name": "cosine",
-            ])
+            files["1_Pooling/config.json"] = try json(SentencePooling.keys(text))
         } else {
             modules = try JSONSerialization.jsonObject(with: files["modules.json"] ?? Data()) as? [[String: Any]] ?? []
+            if case .text(let published)? = origins.origin(side)?.model.text?.plan, published.pooling != text.pooling,
+                let path = modules.dropFirst().first?["path"] as? String
+            {
+                files["\(path)/config.json"] = try json(SentencePooling.keys(text))
+            }
         }
+        try setPrompts()
         if let inputs {
             let path = "\(modules.count)_Dense"
             add("Dense", path)
@@ -163,6 +192,22 @@ private struct ModelExport {
         }
         if isNew || inputs != nil { files["modules.json"] = try json(modules) }
         try setLongest(text.context)
+    }
+
+    /// Texts have the prefixes that they had in training.
+    private mutating func setPrompts() throws {
+        let prefixes = (trained.configuration.column(.query).prefix, trained.configuration.column(.target).prefix)
+        let found = try SentencePrompts(ModelFiles(origin: "the exported model", contents: files))
+        let name = SentencePrompts.file
+        guard files[name] == nil || (found.query, found.document) != prefixes else { return }
+        var keys: [String: Any] = ["default_prompt_name": NSNull(), "similarity_fn_name": "cosine"]
+        if let data = files[name] { keys = try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? keys }
+        var prompts = keys["prompts"] as? [String: Any] ?? [:]
+        if (found.query, found.document) != prefixes {
+            (prompts["query"], prompts["document"]) = prefixes
+        }
+        keys["prompts"] = prompts
+        files[name] = try json(keys)
     }
 
     private func part(_ parameter: String) throws -> Floats {

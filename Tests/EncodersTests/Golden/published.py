@@ -185,7 +185,7 @@ def open_clip(name, seed, config, custom):
         ("text", batch, model.encode_text(padded)), ("pictures", inputs, model.encode_image(inputs))])
 
 
-def sentence(name, seed):
+def sentence(name, seed, modes="cls", **options):
     """What sentence-transformers writes: a transformer with a tokenizer, pooling, a dense layer with tanh, normalisation."""
     from sentence_transformers import SentenceTransformer, models
     directory, rng = fresh(name), random.Random(seed)
@@ -204,15 +204,18 @@ def sentence(name, seed):
         tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]",
         model_max_length=10).save_pretrained(source)
     transformer = models.Transformer(source, max_seq_length=9)
-    dense = models.Dense(12, 7, activation_function=torch.nn.Tanh())
-    whole = SentenceTransformer(modules=[transformer, models.Pooling(12, "cls"), dense, models.Normalize()], device="cpu")
+    pooling = models.Pooling(12, modes)
+    dense = models.Dense(12 * (1 if isinstance(modes, str) else len(modes)), 7, activation_function=torch.nn.Tanh())
+    whole = SentenceTransformer(modules=[transformer, pooling, dense, models.Normalize()], device="cpu", **options)
     whole.save(directory)
     shutil.rmtree(source)
     inner = (transformer.auto_model if hasattr(transformer, "auto_model") else transformer.model).double().eval()
     dense = dense.double()
 
     def encode(batch):
-        rows = torch.stack([inner(torch.tensor([t])).last_hidden_state[0, 0] for t in batch])
+        rows = torch.cat([
+            pooling({"token_embeddings": inner(torch.tensor([t])).last_hidden_state,
+                     "attention_mask": torch.ones(1, len(t), dtype=torch.int64)})["sentence_embedding"] for t in batch])
         return torch.nn.functional.normalize(dense({"sentence_embedding": rows})["sentence_embedding"], dim=-1)
 
     both = torch.nn.ModuleDict({"inner": inner, "dense": dense})
@@ -259,6 +262,9 @@ def main():
         embed_dim=5, custom_text=True, vision_cfg=dict(vision, no_ln_pre=True, width=12, head_width=4),
         text_cfg=dict(text, width=8, heads=2, mlp_ratio=1.5, pool_type="eos", eos_id=4, proj_bias=True)), True)
     sentence("sentence", 15)
+    sentence("sentence-pooled", 16, ["weightedmean", "max", "lasttoken", "mean_sqrt_len_tokens", "mean", "cls"],
+             prompts={"query": "w1 ", "passage": "w2 ", "other": "w3 "}, default_prompt_name="other")
 
 
-main()
+if __name__ == "__main__":
+    main()
