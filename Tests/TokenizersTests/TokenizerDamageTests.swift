@@ -107,13 +107,13 @@ import Testing
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return UInt8(truncatingIfNeeded: state >> 33)
         }
-        let original = Array("a\u{301}bc\r\n가나다 e".utf8)
+        let original = Array("\u{1}\u{5}a\u{301}bc\r\n가나다\u{1} e".utf8)
         var changed = 0
         for _ in 0..<2000 {
-            // Units of one label or another that end a value: chance alone makes few.
+            // Values that are places among the replacements, and units for the labels that sixteen units have room for: chance makes neither.
             let units = (0..<16).flatMap { _ -> [UInt8] in
-                let label = original[Int(byte()) % original.count]
-                return [byte() < 200 ? label : byte(), byte() & 0x0F | (byte() < 128 ? 1 : 0), 0, byte() & 0x80]
+                guard byte() < 150 else { return [byte() % 6, 0, 0, 0] }
+                return [byte() < 200 ? byte() & 0x0F : byte(), byte() & 0x0F, 0, byte() < 200 ? 0 : byte()]
             }
             let map = try Charsmap([64, 0, 0, 0] + units + Array("abc\0d".utf8))
             var text = original

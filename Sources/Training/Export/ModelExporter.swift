@@ -205,6 +205,8 @@ private struct ModelExport {
         var prompts = keys["prompts"] as? [String: Any] ?? [:]
         if (found.query, found.document) != prefixes {
             (prompts["query"], prompts["document"]) = prefixes
+            // Of an empty prompt the default one would take the place.
+            if prefixes.0.isEmpty || prefixes.1.isEmpty { keys["default_prompt_name"] = NSNull() }
         }
         keys["prompts"] = prompts
         files[name] = try json(keys)
