@@ -22,7 +22,7 @@ struct FanoiseCommand: ParsableCommand {
         version: Program.version,
         subcommands: [
             TrainCommand.self, EvaluateCommand.self, EmbedCommand.self, SearchCommand.self, MineCommand.self,
-            NoiseCommand.self, ReportCommand.self,
+            NoiseCommand.self, ReportCommand.self, ExperimentCommand.self,
             LossCommand.self, SpectrumCommand.self, DataCommand.self, ExportCommand.self, DoctorCommand.self,
         ])
 }

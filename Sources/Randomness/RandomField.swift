@@ -16,6 +16,12 @@ public enum RandomPurpose: UInt32, Sendable {
     case rangeFinder = 9
     case negatives = 10
     case mining = 11
+    case wrongPairs = 12
+    case tokenNoise = 13
+    case mixing = 14
+    case randomNegatives = 15
+    case perturbedInputs = 16
+    case bootstrap = 17
     case test = 255
 }
 

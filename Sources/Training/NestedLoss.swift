@@ -27,29 +27,42 @@ struct NestedLoss {
     private let options: RunConfig.Loss
     private let levels: [RunConfig.Matryoshka.Level]
     private let normalizes: Bool
+    private let smoothing: Double
+    private let randoms: GaussianNegatives
 
     init(_ configuration: RunConfig) {
         options = configuration.loss
         // The widest last: it stands for the model in the metrics.
         levels = configuration.loss.matryoshka.levels.sorted { $0.dimension < $1.dimension }
         normalizes = configuration.noise.normalizesEmbeddings
+        smoothing = configuration.regularize.labelSmoothing
+        randoms = GaussianNegatives(count: configuration.regularize.gaussianNegatives, seed: configuration.seed)
     }
 
     /// *Collective.* Stops at a prefix whose loss is not finite, on every rank alike.
+    /// - Parameter mixture: how the queries were mixed, if they were.
     func callAsFunction(
-        queries z: Tensor, targets w: Tensor, batch: PairBatch, model: DualEncoder, on head: Tape,
-        communicator: any Communicator
+        queries z: Tensor, targets w: Tensor, batch: PairBatch, mixture: Mixture? = nil, model: DualEncoder,
+        on head: Tape, communicator: any Communicator
     ) throws -> Result {
         // A batch holds targets row by row, the loss takes the positives and then block after block of negatives.
         let order = TargetOrder(rows: batch.rows, targetsPerRow: batch.targetsPerRow)
-        let loss = ContrastiveLoss(options.options(targetsPerQuery: batch.targetsPerRow))
+        let loss = ContrastiveLoss(options.options(targetsPerQuery: batch.targetsPerRow + randoms.count))
+        let labels = SoftLabels(smoothing: smoothing, mixture: mixture, isSymmetric: options.kind == .symmetric)
+        let ids =
+            order.inBlocks(batch.targetIDs)
+            + Array(repeating: PairBatch.noConcept, count: randoms.count * batch.rows)
         func result(_ z: Tensor, _ w: Tensor) throws -> LossResult {
+            let targets = order.inBlocks(w.values, columns: z.columns)
             var result = try loss(
-                queries: z.values, targets: order.inBlocks(w.values, columns: z.columns),
-                ids: order.inBlocks(batch.targetIDs), rows: batch.rows, columns: z.columns,
+                queries: z.values, targets: withRandoms(targets, batch, columns: z.columns), ids: ids,
+                rows: batch.rows, columns: z.columns,
                 temperature: model.temperature, bias: model.parameters[model.bias].values[0], communicator: communicator
             )
-            result.dtargets = order.byRow(result.dtargets, columns: z.columns)
+            try labels.correct(
+                &result, queries: z.values, targets: targets, rows: batch.rows, columns: z.columns,
+                temperature: Double(model.temperature), communicator: communicator)
+            result.dtargets = order.byRow(result.dtargets[0..<targets.count], columns: z.columns)
             return result
         }
         guard !levels.isEmpty else {
@@ -74,6 +87,16 @@ struct NestedLoss {
         }
         guard let sum else { preconditionFailure("a loss of no dimensions") }
         return Result(sum: sum, seeds: seeds)
+    }
+
+    /// Targets in blocks, followed by the blocks of random ones.
+    private func withRandoms(_ targets: Floats, _ batch: PairBatch, columns: Int) -> Floats {
+        guard randoms.count > 0 else { return targets }
+        let drawn = randoms.vectors(rows: batch.rows, firstRow: batch.firstRow, columns: columns, step: batch.step)
+        let result = Floats(count: targets.count + drawn.count)
+        result[0..<targets.count].copy(from: targets)
+        result[targets.count..<result.count].copy(from: drawn)
+        return result
     }
 
     private func prefix(_ x: Tensor, _ columns: Int, on head: Tape) -> Tensor {

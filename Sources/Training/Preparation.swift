@@ -28,8 +28,11 @@ extension RunConfig {
     private func column(_ side: Side, own: OwnSideSource) -> Column {
         let shared = data.side(side)
         var name: String?
+        let kind = encoder(side).inputKind
+        // Named, so that the two arrays of a folder are two columns.
+        if kind == .features { name = side == .query ? "queries" : "targets" }
         if case .value(let column) = own.column ?? shared.column { name = column }
-        return Column(name, encoder(side).inputKind, prefix: own.prefix ?? shared.prefix.resolved(""))
+        return Column(name, kind, prefix: own.prefix ?? shared.prefix.resolved(""))
     }
 
     private func columns(_ source: Source = Source()) -> SourceColumns {
@@ -54,7 +57,7 @@ extension RunConfig {
     func trainingSource() throws -> any PairSource {
         let policy: RowErrorPolicy = data.onError == .skip ? .skip(maximumShare: data.maxSkipped) : .fail
         if let train = data.train {
-            return try SourceDescription(paths: train.patterns, columns: columns()).open(onError: policy)
+            return try changed(SourceDescription(paths: train.patterns, columns: columns()).open(onError: policy))
         }
         let sources = try data.sources.map { source in
             var format: DataFormat?
@@ -63,6 +66,19 @@ extension RunConfig {
                 onError: policy)
         }
         return MixedSource(sources)
+    }
+
+    /// Training data with fewer rows, or with wrong pairs, where those are asked for.
+    private func changed(_ source: any PairSource) throws -> any PairSource {
+        var source = source
+        if let limit = data.limit {
+            guard limit <= source.count else {
+                throw Failure(
+                    .configuration, "data.limit is \(limit), but \(source.name) has \(source.count) rows; lower it")
+            }
+            source = SelectedRows(source, rows: (0..<limit).map { $0 * source.count / limit })
+        }
+        return data.wrongPairs > 0 ? WrongPairs(source, share: data.wrongPairs, seed: seed) : source
     }
 
     /// Which rows of the training data make a step.

@@ -278,16 +278,27 @@ public final class Trainer {
     /// Every evaluation set of the configuration; nil, on all ranks, when one was asked to stop meanwhile. *Collective.*
     private func evaluate() throws -> [Evaluation]? {
         let embedder = Embedder(model: model, normalizes: configuration.noise.normalizesEmbeddings)
-        let evaluator = Evaluator(
-            embedder: embedder, chunk: configuration.evaluate.chunk, communicator: communicator,
+        let options = configuration.evaluate
+        var evaluator = Evaluator(
+            embedder: embedder, chunk: options.chunk, communicator: communicator,
             dimensions: configuration.loss.matryoshka.dimensions.values, examples: 8,
+            keepsPlaces: options.places && done == steps,
             beforeChunk: {
                 self.heartbeat.beat(.evaluation, step: self.done)
                 if self.stopRequested() { throw Failure(.resumable, "asked to stop") }
             })
         do {
             let evaluations = try step.optimizer.withAverages(step.exchange, communicator) {
-                try evaluationSets.map { Evaluation(name: $0.name, report: try evaluator.evaluate($0.set)) }
+                let plain = try evaluationSets.map { Evaluation(name: $0.name, report: try evaluator.evaluate($0.set)) }
+                guard options.perturbation > 0 else { return plain }
+                evaluator.perturbation = options.perturbation
+                return try plain
+                    + evaluationSets.map {
+                        Evaluation(name: "\($0.name)_perturbed", report: try evaluator.evaluate($0.set))
+                    }
+            }
+            try agreed(communicator) {
+                if lock != nil { try folder.writePlaces(evaluations.map { ($0.name, $0.report) }) }
             }
             let examples = zip(evaluations, evaluationSets).map {
                 ExampleSet(name: $0.name, $0.report.examples, of: $1.set)

@@ -51,8 +51,11 @@ final class TrainingStep {
         // Encode the local rows of both sides.
         var query = try towerPass(.query, batch, step: step)
         var target = try towerPass(.target, batch, step: step)
-        let x_BE = clock.measure(.forward) { query.pass.forward() }
+        var x_BE = clock.measure(.forward) { query.pass.forward() }
         let y_KBE = clock.measure(.forward) { target.pass.forward() }
+
+        let mixture = try mixture(batch, step: step)
+        if let mixture { x_BE = try mixture.mixed(x_BE, columns: model.columns, communicator) }
 
         // FANoise on the spectrum of the global batch; embeddings are what the loss sees.
         let head = Tape()
@@ -70,7 +73,8 @@ final class TrainingStep {
         // Local rows against global columns; gradients of the mean over all N rows.
         let (result, seeds) = try clock.measure(.loss) {
             let nested = try loss(
-                queries: z, targets: w, batch: batch, model: model, on: head, communicator: communicator)
+                queries: z, targets: w, batch: batch, mixture: mixture, model: model, on: head,
+                communicator: communicator)
             return (nested.sum, nested.seeds)
         }
         try requireFinite(result, batch, step: step)
@@ -80,7 +84,9 @@ final class TrainingStep {
             head.backward(from: seeds)
             try addLossGradients(result)
             try target.pass.backward(gradient(of: y, head)) { try self.exchange.finished(parameter: $0) }
-            try query.pass.backward(gradient(of: x, head)) { try self.exchange.finished(parameter: $0) }
+            var dx_BE = gradient(of: x, head)
+            if let mixture { dx_BE = try mixture.gradient(dx_BE, columns: model.columns, communicator) }
+            try query.pass.backward(dx_BE) { try self.exchange.finished(parameter: $0) }
         }
         let (gradientNorm, stop) = try clock.measure(.communication) {
             try exchange.finish()
@@ -137,15 +143,30 @@ extension TrainingStep {
                 }
             }
         }
+        var tokens = perturbed?.tokens
+        if configuration.regularize.neftune > 0, input.rows > 0 {
+            let plain = tokens ?? encoder.embed(input, model.parameters, on: Tape(.inference)).values
+            tokens = TokenNoise(
+                strength: Float(configuration.regularize.neftune), seed: configuration.seed, side: side.rawValue)(
+                    plain, of: input, encoder, firstRow: firstRow, step: step)
+        }
         let pass = TowerPass(
             encoder: encoder, input: input, parameters: model.parameters, context: context,
             chunk: configuration.batch.cacheChunk,
-            perturbedTokens: perturbed?.tokens)
+            perturbedTokens: tokens)
         return (pass, perturbed?.report)
     }
 
+    /// How the queries of a step are mixed; nil where they are not. *Collective.*
+    private func mixture(_ batch: PairBatch, step: Int) throws -> Mixture? {
+        guard configuration.regularize.mixup > 0 else { return nil }
+        return try Mixture(
+            share: configuration.regularize.mixup, seed: configuration.seed, step: step, rows: batch.rows,
+            communicator: communicator)
+    }
+
     private var numbersTokens: Bool {
-        noise.actsOnTokens || configuration.model.query.dropout > 0
+        noise.actsOnTokens || configuration.regularize.neftune > 0 || configuration.model.query.dropout > 0
             || configuration.model.target.dropout > 0 || model.parameters.adapters.contains { $0.dropout > 0 }
     }
 

@@ -31,6 +31,7 @@ import Testing
         ),
         ("spectrum", ["--input", "--strength", "--ranks", "--deadline", "--json"]),
         ("report", ["runs", "--output", "--json"]),
+        ("experiment", ["--config", "--output", "--jobs", "--ranks", "--limit", "--markdown", "--json"]),
         ("data", ["emoji"]),
         ("data emoji", ["--output", "--size", "--languages", "--json"]),
         ("doctor", ["--seconds", "--json"]),

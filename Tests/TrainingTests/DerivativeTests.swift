@@ -18,6 +18,11 @@ import Testing
         Case(options: ["loss.kind=sigmoid", "loss.bias.initial=-2"]),
         Case(options: TinyRun.textPairs + ["model.target.causal=false"]),
         Case(options: ["model.query.dropout=0.2", "model.target.dropout=0.2", "batch.cache_chunk=3"]),
+        Case(options: ["regularize={neftune: 3, mixup: 0.5, label_smoothing: 0.3, gaussian_negatives: 2}"]),
+        Case(options: [
+            "loss.kind=infonce", "regularize={mixup: 0.5, label_smoothing: 0.3}", "batch.cache_chunk=3",
+            "data.negatives.maximum=2", "data.wrong_pairs=0.4",
+        ]),
         Case(options: ["model.query.depth=2", "model.query.input_norm=true", "model.target.activation=quick_gelu"]),
     ]
 

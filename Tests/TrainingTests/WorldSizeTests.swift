@@ -10,7 +10,7 @@ import Testing
 enum Variant: String, CaseIterable, CustomTestStringConvertible {
     case sublinear, inputNoise, noNoise, jointSpectrum, refreshed, infonce, sigmoid, dropout, textPairs, cached,
         dropped, bare, shared, sharedCached, lora,
-        lamb, lion, matryoshka
+        lamb, lion, matryoshka, regularized, wrongPairs
 
     var options: [String] {
         switch self {
@@ -40,6 +40,16 @@ enum Variant: String, CaseIterable, CustomTestStringConvertible {
             [
                 "loss.matryoshka={dimensions: [12, 3, 7], weights: [1, 0.5, 2]}", "batch.cache_chunk=3",
                 "loss.kind=sigmoid",
+            ]
+        case .regularized:
+            [
+                "regularize={neftune: 2, mixup: 0.5, label_smoothing: 0.2, gaussian_negatives: 2}",
+                "noise.position=input",
+            ]
+        case .wrongPairs:
+            [
+                "data.wrong_pairs=0.3", "data.limit=31", "loss.kind=infonce", "regularize.label_smoothing=0.1",
+                "regularize.mixup=0.3", "batch.cache_chunk=2",
             ]
         case .dropped: ["batch.last=drop"]
         case .bare:

@@ -13,10 +13,14 @@ public struct SelectedRows: PairSource {
         ids = rows.map { source.ids[$0] }
     }
 
+    public var name: String { source.name }
     public var query: Column { source.query }
     public var target: Column { source.target }
     public var onError: RowErrorPolicy { source.onError }
     public var skipped: Int { 0 }
+    public var parts: [SourcePart] {
+        [SourcePart(rows: 0..<rows.count, maximumNegatives: source.parts.map(\.maximumNegatives).max() ?? 0)]
+    }
     public func row(_ index: Int) throws -> PairRow { try source.row(rows[index]) }
     public func row(_ index: Int, alternatives: Bool) throws -> PairRow {
         try source.row(rows[index], alternatives: alternatives)

@@ -17,6 +17,10 @@ extension RunConfig {
         /// Nil where there are `sources`.
         public var train: Paths?
         public var sources: [Source] = []
+        /// Rows; nil for all.
+        public var limit: Int?
+        /// Share of rows.
+        public var wrongPairs = 0.0
         public var batches = BatchMixing.mixed
         public var query = SideSource()
         public var target = SideSource()
@@ -69,6 +73,15 @@ extension RunConfig.Data: ConfigSection {
         keys.require(
             train != nil || !sources.isEmpty, at: "train",
             "neither train nor sources is given; one names the training data")
+        keys.value(
+            "limit", &limit, allowed: .optional(.within(2...1_000_000_000_000)),
+            onlyWhen: .when(sources.isEmpty, "there are no sources"),
+            "Rows trained on, spread evenly over train; null for all: for experiments with little data.")
+        keys.value(
+            "wrong_pairs", &wrongPairs, allowed: .within(0...1),
+            onlyWhen: .when(sources.isEmpty, "there are no sources"),
+            "Share of rows, a function of the seed, whose targets are dealt out among them anew: for experiments with errors in the data."
+        )
         let weights = sources.count { $0.weight != nil }
         keys.require(
             weights == 0 || weights == sources.count, at: "sources",

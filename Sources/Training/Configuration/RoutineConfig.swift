@@ -18,6 +18,10 @@ extension RunConfig {
         public var sets = EvaluationSets()
         /// Rows.
         public var chunk = 256
+        /// Deviation; 0 for none.
+        public var perturbation = 0.0
+        /// Whether each query's place is written.
+        public var places = false
         public init() {}
     }
 
@@ -89,6 +93,14 @@ extension RunConfig.Evaluate: ConfigSection {
         keys.value("sets", &sets, effect: .bookkeeping, "Held-out data files by name.")
         keys.value(
             "chunk", &chunk, allowed: .within(1...1_073_741_824), effect: .bookkeeping, "Rows encoded at a time.")
+        keys.value(
+            "perturbation", &perturbation, allowed: .atLeast(0), effect: .bookkeeping,
+            "Deviation of Gaussian noise on what enters the encoders, as a share of each row's root mean square: every set is scored a "
+                + "second time with it, as SET_perturbed. 0: it is not.")
+        keys.value(
+            "places", &places, effect: .bookkeeping,
+            "Whether the place of each query's target in the last evaluation is kept, in places/SET.DIRECTION.npy of the run's folder."
+        )
     }
 }
 

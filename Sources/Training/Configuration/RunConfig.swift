@@ -24,6 +24,7 @@ public struct RunConfig: Sendable, Equatable {
     public var batch = Batch()
     public var noise = Noise()
     public var loss = Loss()
+    public var regularize = Regularize()
     public var optimizer = Optimizer()
     public var ema = EMA()
     public var evaluate = Evaluate()
@@ -132,6 +133,7 @@ extension RunConfig: ConfigSection {
         keys.section("batch", &batch, "The global batch: the rows of all ranks that one update sees.")
         keys.section("noise", &noise, "Feature-adaptive noise on representations during training (FANoise).")
         keys.section("loss", &loss, "The contrastive loss over the global batch.")
+        keys.section("regularize", &regularize, "Other methods against overfitting, to compare noise with.")
         keys.section("optimizer", &optimizer, "The update of the parameters.")
         keys.section("ema", &ema, "A moving average of the parameters; a number alone is its decay.")
         keys.section("evaluate", &evaluate, "Retrieval measured during training.")
@@ -159,6 +161,12 @@ extension RunConfig: ConfigSection {
                 "checkpoint.best.set is '\(set)', but evaluate.sets has \(names.isEmpty ? "none" : names.joined(separator: ", "))"
             )
         }
+        keys.require(
+            regularize.gaussianNegatives == 0 || noise.normalizesEmbeddings, at: "regularize",
+            "regularize.gaussian_negatives needs unit embeddings: noise.features unit or noise.renormalize true")
+        keys.require(
+            loss.kind != .sigmoid || (regularize.mixup == 0 && regularize.labelSmoothing == 0), at: "regularize",
+            "regularize.mixup and regularize.label_smoothing are of losses with a softmax; loss.kind is sigmoid")
         // The width of published encoders is known when they are read.
         if let widest = loss.matryoshka.dimensions.values.max(), case .value(let columns) = model.embedding {
             keys.require(

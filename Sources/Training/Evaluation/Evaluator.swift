@@ -87,10 +87,15 @@ struct Embedder {
 
     /// Embeddings of one side's rows, [B, E]. Local.
     /// - Throws: `Failure(.data)` when one is not finite.
-    func embeddings(_ input: EncoderInput, _ encoder: any Encoder) throws -> Floats {
+    /// - Parameter change: what is done to the tokens that enter the encoder.
+    func embeddings(
+        _ input: EncoderInput, _ encoder: any Encoder, changing change: ((Floats) -> Floats)? = nil
+    ) throws -> Floats {
         guard input.rows > 0 else { return Floats(count: 0) }
         let tape = Tape(.inference)
-        let representations = encoder(input, model.parameters, on: tape)
+        var tokens = encoder.embed(input, model.parameters, on: tape)
+        if let change { tokens = tape.replaceValues(of: tokens, with: change(tokens.values)) }
+        let representations = encoder.encode(tokens, of: input, model.parameters, on: tape)
         let embeddings = normalizes ? tape.normalizeRows(representations).values : representations.values
         guard allFinite(embeddings) else {
             throw Failure(
@@ -112,6 +117,10 @@ struct Evaluator {
     var dimensions: [Int] = []
     /// Questions of each direction whose results are kept.
     var examples = 0
+    /// Whether every query's place is part of the report.
+    var keepsPlaces = false
+    /// Deviation of the noise on inputs; 0 for none.
+    var perturbation = 0.0
     /// Called before each chunk of rows is encoded or scored; what it throws on one rank ends the evaluation on all.
     var beforeChunk: () throws -> Void = {}
 
@@ -119,13 +128,16 @@ struct Evaluator {
     func evaluate(_ set: EvaluationSet) throws -> EvaluationReport {
         let (rank, size, columns) = (communicator.rank, communicator.size, embedder.model.columns)
         let mine = set.rows(rank: rank, of: size)
+        func disturbance(_ side: Side) -> InputPerturbation? {
+            perturbation > 0 ? InputPerturbation(deviation: Float(perturbation), side: side) : nil
+        }
         let (queries, targets) = try agreed(communicator) {
             (
-                try embedder.embeddings(Array(mine), chunk: chunk, embedder.model.query) {
+                try embedder.embeddings(Array(mine), chunk: chunk, embedder.model.query, disturbance(.query)) {
                     try beforeChunk()
                     return try set.queries($0)
                 },
-                try embedder.embeddings(Array(mine), chunk: chunk, embedder.model.target) {
+                try embedder.embeddings(Array(mine), chunk: chunk, embedder.model.target, disturbance(.target)) {
                     try beforeChunk()
                     return try set.targets($0)
                 }
@@ -147,11 +159,13 @@ struct Evaluator {
             return (
                 try retrieval(
                     queries: queries, queryIDs: Array(set.ids[mine]), gallery: candidates, galleryIDs: set.galleryIDs,
-                    columns: width, chunk: chunk, communicator: communicator, beforeChunk: beforeChunk),
+                    columns: width, chunk: chunk, keepsPlaces: keepsPlaces && width == columns,
+                    communicator: communicator, beforeChunk: beforeChunk),
                 try retrieval(
                     queries: candidates[askers.lowerBound * width..<askers.upperBound * width],
                     queryIDs: Array(set.galleryIDs[askers]), gallery: prefix(allQueries, width), galleryIDs: set.ids,
-                    columns: width, chunk: chunk, communicator: communicator, beforeChunk: beforeChunk)
+                    columns: width, chunk: chunk, keepsPlaces: keepsPlaces && width == columns,
+                    communicator: communicator, beforeChunk: beforeChunk)
             )
         }
         let whole = try metrics(columns)
@@ -205,13 +219,18 @@ extension Embedder {
     /// Embeddings of rows, encoded `chunk` at a time, [rows, E]. Local.
     /// - Parameter prepare: gives the side of some rows.
     func embeddings(
-        _ rows: [Int], chunk: Int, _ encoder: any Encoder, _ prepare: (ArraySlice<Int>) throws -> SideBatch
+        _ rows: [Int], chunk: Int, _ encoder: any Encoder, _ perturbation: InputPerturbation? = nil,
+        _ prepare: (ArraySlice<Int>) throws -> SideBatch
     ) throws -> Floats {
         let columns = model.columns
         let result = Floats(count: rows.count * columns)
         var first = 0
         for part in chunks(of: rows, size: chunk) {
-            let embeddings = try embeddings(try prepare(part).encoderInput, encoder)
+            let input = try prepare(part).encoderInput
+            let change = perturbation.map { perturbation in
+                { (tokens: Floats) in perturbation(tokens, of: input, rows: Array(part), encoder) }
+            }
+            let embeddings = try embeddings(input, encoder, changing: change)
             result[first..<first + embeddings.count].copy(from: embeddings)
             first += embeddings.count
         }

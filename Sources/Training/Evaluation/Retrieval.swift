@@ -19,6 +19,9 @@ public struct RetrievalMetrics: Sendable, Equatable, Codable {
     public var ndcgAt10: Double
     public var queries: Int
     public var gallery: Int
+    /// Of each query in the order of the set, the place (1 for the best) of its best-placed relevant item, 0 where there is none; nil
+    /// unless asked for.
+    public var places: [Int64]?
 
     enum CodingKeys: String, CodingKey {
         case precisionAt1 = "precision_at_1"
@@ -36,10 +39,11 @@ public struct RetrievalMetrics: Sendable, Equatable, Codable {
 /// - Parameters:
 ///   - queries: local rows [B, E]; `queryIDs` has B entries.
 ///   - gallery: the same G rows on every rank, [G, E]; `galleryIDs` has G entries.
+///   - keepsPlaces: whether the place of every query's best item, of all ranks, is part of the result.
 ///   - beforeChunk: called before each chunk of queries; what it throws on one rank, all ranks throw.
 func retrieval(
     queries: Floats, queryIDs: [Int64], gallery: Floats, galleryIDs: [Int64], columns: Int, chunk: Int = 256,
-    communicator: any Communicator, beforeChunk: () throws -> Void = {}
+    keepsPlaces: Bool = false, communicator: any Communicator, beforeChunk: () throws -> Void = {}
 ) throws -> RetrievalMetrics {
     let (rows, items) = (queryIDs.count, galleryIDs.count)
     var relevant: [Int64: [Int]] = [:]
@@ -47,6 +51,7 @@ func retrieval(
     let galleryMatrix = Matrix(gallery, rows: items, columns: columns)
     let scores = Floats(count: min(chunk, rows) * items)
     let sums = Doubles(repeating: 0, count: 5)
+    let bestPlaces = Buffer<Int64>(repeating: 0, count: rows)
 
     try agreed(communicator) {
         for first in stride(from: 0, to: rows, by: chunk) {
@@ -61,6 +66,7 @@ func retrieval(
                 let places = places(
                     of: positives, in: UnsafeBufferPointer(start: scores.base + row * items, count: items))
                 let best = places[0]
+                bestPlaces[first + row] = Int64(best)
                 sums[0] += best == 1 ? 1 : 0
                 sums[1] += best <= 5 ? 1 : 0
                 sums[2] += 1 / Double(best)
@@ -70,11 +76,18 @@ func retrieval(
         }
     }
     try communicator.allReduce(sums)
+    var allPlaces: [Int64]?
+    if keepsPlaces {
+        let counts = try communicator.allGather(rows)
+        let all = Buffer<Int64>(count: counts.reduce(0, +))
+        try communicator.allGather(bestPlaces, counts: counts, into: all)
+        allPlaces = all.array
+    }
     let total = max(sums[4], 1)
     return RetrievalMetrics(
         precisionAt1: sums[0] / total, recallAt5: sums[1] / total, meanReciprocalRank: sums[2] / total,
         ndcgAt10: sums[3] / total,
-        queries: Int(sums[4]), gallery: items)
+        queries: Int(sums[4]), gallery: items, places: allPlaces)
 }
 
 /// The places (1 for the best) of the relevant items, ascending.

@@ -68,6 +68,8 @@ public struct ExperimentResults: Codable, Sendable, Equatable {
         public var settings: [Setting]
         /// Place on `axis`; nil where the arm has none (a baseline of another kind: draw it as a horizontal band).
         public var x: Double?
+        /// The arm that this one is compared with, where that is not the experiment's baseline.
+        public var baseline: String?
         /// Arms of one series belong to one line of a chart; nil where there are no series.
         public var series: String?
         /// In the order of `seeds`; a missing cell is absent.
@@ -157,13 +159,16 @@ extension ExperimentResults {
     }
 
     /// The contents of results.json. Numbers that are not finite have no place in it: they are left out before.
-    public var json: Data {
-        get throws {
-            let encoder = JSONEncoder()
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            return try encoder.encode(self) + Data("\n".utf8)
-        }
+    public var json: Data { get throws { try encoded([.prettyPrinted]) + Data("\n".utf8) } }
+
+    /// The same on one line.
+    public var compactJSON: Data { get throws { try encoded([]) } }
+
+    private func encoded(_ formatting: JSONEncoder.OutputFormatting) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
+        return try encoder.encode(self)
     }
 
     private static var decoder: JSONDecoder {
