@@ -7,37 +7,48 @@ public import Kernels
 import Randomness
 
 extension Tape {
-    /// `y_RO = act(x_RI · Wᵀ_IO + b_O + adapters)`, W stored [O, I]; an adapter adds `α/K · dropout(x) · Aᵀ · Bᵀ` to its columns.
-    /// - Parameter adapters: with the parameters that hold their A and B.
+    /// `y_RO = act(x_RI · Wᵀ_IO + b_O + adapters) + residual_RO`, W stored [O, I]; an adapter adds `α/K · dropout(x) · Aᵀ · Bᵀ` to its
+    /// columns.
+    /// - Parameters:
+    ///   - residual: only without an activation.
+    ///   - adapters: with the parameters that hold their A and B.
     public func linear(
-        _ x: Tensor, weight: Tensor, bias: Tensor? = nil, activation: Activation = .identity,
+        _ x: Tensor, weight: Tensor, bias: Tensor? = nil, activation: Activation = .identity, residual: Tensor? = nil,
         adapters: [LowRankAdapter] = [], of parameters: Parameters? = nil
     ) -> Tensor {
         let (rows, outputs) = (x.rows, weight.shape[0])
         precondition(x.columns == weight.shape[1], "linear layer \(weight.shape) applied to \(x.shape)")
+        precondition(residual == nil || activation == .identity, "a residual beside the activation \(activation)")
         let shape = x.shape.dropLast() + [outputs]
         let terms = adapters.compactMap { adapter in
             parameters.map { LowRankTerm(adapter, $0, x: x, outputs: outputs, context: context) }
         }
         linearOperations += terms.reduce(2 * Double(weight.values.count) * Double(rows)) { $0 + $1.forwardOperations }
-        let inputs: [Tensor?] = [x, weight, bias] + terms.map(\.down) + terms.map(\.up)
+        let inputs: [Tensor?] = [x, weight, bias, residual] + terms.map(\.down) + terms.map(\.up)
         let y = Floats(count: rows * outputs)
         guard activation != .identity else {
             linearForward(
-                x.values, weight: weight.values, bias: bias?.values, rows: rows, inputs: x.columns, outputs: outputs,
-                into: y)
+                x.values, weight: weight.values, bias: bias?.values, residual: residual?.values, rows: rows,
+                inputs: x.columns, outputs: outputs, into: y)
             for term in terms { term.add(x: x, to: y) }
             return record(y, shape: Array(shape), inputs: inputs) { [unowned self] dy in
+                if let residual { pass(dy, to: residual) }
                 linearGradients(dy, x, weight, bias?.parameterGradient, terms)
             }
         }
-        let preactivation = Floats(count: rows * outputs)
-        linearForward(
-            x.values, weight: weight.values, bias: nil, rows: rows, inputs: x.columns, outputs: outputs,
-            into: preactivation)
-        for term in terms { term.add(x: x, to: preactivation) }
-        biasActivationForward(
-            preactivation, bias: bias?.values, activation: activation, rows: rows, columns: outputs, into: y)
+        let preactivation = mode == .recording ? Floats(count: rows * outputs) : y
+        if terms.isEmpty {
+            linearForward(
+                x.values, weight: weight.values, bias: bias?.values, rows: rows, inputs: x.columns, outputs: outputs,
+                into: preactivation, activation: activation, activated: y)
+        } else {
+            linearForward(
+                x.values, weight: weight.values, bias: bias?.values, rows: rows, inputs: x.columns, outputs: outputs,
+                into: preactivation)
+            for term in terms { term.add(x: x, to: preactivation) }
+            biasActivationForward(
+                preactivation, bias: nil, activation: activation, rows: rows, columns: outputs, into: y)
+        }
         return record(y, shape: Array(shape), inputs: inputs) { [unowned self] dy in
             let dpreactivation = Floats(count: dy.count)
             activationBackward(

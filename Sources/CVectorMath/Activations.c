@@ -1,123 +1,28 @@
 // Bias, activation and their gradients on rows × columns. Not here: the products around them (gemm).
+#include "Activation.h"
 #include "CVectorMath.h"
 #include "Vector.h"
 
-/// σ(x) = 1 / (1 + e^-x); 0 and 1 at the ends.
-INLINE v16 sigmoid(v16 x) { return 1.0f / (1.0f + v_exp(smaller((v16)87.0f, -x))); }
-
-/// σ(x) and σ'(x) = σ (1 - σ), the latter as e^-x σ²: 1 - σ would cancel where x is large.
-INLINE v16 sigmoid_and_slope(v16 x, v16 *slope) {
-    v16 e = v_exp(smaller((v16)87.0f, -x));
-    v16 s = 1.0f / (1.0f + e);
-    *slope = e * s * s;
-    return s;
-}
-
-/// The standard normal density and distribution at x: φ = e^(-x²/2) / √(2π), Φ with an absolute error below 1.2e-7 (the lower tail
-/// also relatively, to 1e-6).
-///
-/// Φ(-t) = e^(-t²/2) · u · p(u) with u = 1 / (1 + 0.35 t), t = |x|; p of degree 8 by Lawson's algorithm on the relative error over
-/// 0 ≤ t ≤ 14 (3.2e-8 before rounding; Tests/KernelsTests/Golden/fits.py).
-INLINE void normal(v16 x, v16 *density, v16 *distribution) {
-    v16 t = x < 0 ? -x : x;
-    v16 u = 1.0f / (1.0f + 0.35f * t);
-    v16 e = v_exp(-0.5f * x * x);
-    v16 p = u * -0.02914557233452797f + 0.14397016167640686f;
-    p = p * u + -0.25571149587631226f;
-    p = p * u + 0.1591714769601822f;
-    p = p * u + -0.02310829609632492f;
-    p = p * u + 0.10550747811794281f;
-    p = p * u + 0.11983297020196915f;
-    p = p * u + 0.13986186683177948f;
-    p = p * u + 0.13962140679359436f;
-    v16 tail = e * (p * u);
-    *density = e * 0.39894228f;
-    *distribution = x < 0 ? tail : 1.0f - tail;
-}
-
-/// tanh x: 2 σ(2x) − 1 where that does not cancel, x p(x²) below 0.625 (odd polynomial; Cephes' `tanhf`, Moshier 1992; error below 2e-7).
-INLINE v16 hyperbolic_tangent(v16 x) {
-    v16 t = x * x;
-    v16 p = t * -5.70498872745e-3f + 2.06390887954e-2f;
-    p = p * t + -5.37397155531e-2f;
-    p = p * t + 1.33314422036e-1f;
-    p = p * t + -3.33332819422e-1f;
-    return t < 0.390625f ? x + x * t * p : 2.0f * sigmoid(2 * x) - 1.0f;
-}
-
-static const float gelu_outer = 0.79788456f, gelu_cubic = 0.044715f, quick_slope = 1.702f;
-
-INLINE v16 activate(int kind, v16 x) {
-    v16 density, distribution;
-    switch (kind) {
-    case FANOISE_GELU_TANH: return x * sigmoid(2 * gelu_outer * x * (1.0f + gelu_cubic * x * x));
-    case FANOISE_GELU_ERF: normal(x, &density, &distribution); return x * distribution;
-    case FANOISE_QUICK_GELU: return x * sigmoid(quick_slope * x);
-    case FANOISE_RELU: return x < 0 ? (v16)0.0f : x;
-    case FANOISE_SILU: return x * sigmoid(x);
-    case FANOISE_TANH: return hyperbolic_tangent(x);
-    default: return x;
-    }
-}
-
-INLINE v16 slope(int kind, v16 x) {
-    v16 density, distribution, s, ds;
-    switch (kind) {
-    case FANOISE_GELU_TANH:
-        s = sigmoid_and_slope(2 * gelu_outer * x * (1.0f + gelu_cubic * x * x), &ds);
-        return s + x * ds * (2 * gelu_outer * (1.0f + 3 * gelu_cubic * x * x));
-    case FANOISE_GELU_ERF: normal(x, &density, &distribution); return distribution + x * density;
-    case FANOISE_QUICK_GELU:
-        s = sigmoid_and_slope(quick_slope * x, &ds);
-        return s + quick_slope * x * ds;
-    case FANOISE_RELU: return x > 0 ? (v16)1.0f : (v16)0.0f;
-    case FANOISE_SILU:
-        s = sigmoid_and_slope(x, &ds);
-        return s + x * ds;
-    case FANOISE_TANH: sigmoid_and_slope(2 * x, &ds); return 4 * ds;
-    default: return 1.0f;
-    }
-}
-
+/// pre += bias, y = act(pre), row by row.
 INLINE void forward(int kind, float *pre, const float *bias, long rows, long columns, float *y) {
-    if (!bias) { columns *= rows, rows = 1; }
     for (long r = 0; r < rows; r++, pre += columns, y += columns)
         FOR_VECTORS(i, columns, part, {
-            v16 x = get(pre + i, part);
-            if (bias) {
-                x += get(bias + i, part);
-                put(pre + i, x, part);
-            }
+            v16 x = get(pre + i, part) + get(bias + i, part);
+            put(pre + i, x, part);
             put(y + i, activate(kind, x), part);
         });
 }
 
-INLINE void backward(int kind, const float *dy, const float *pre, long count, float *dx) {
-    FOR_VECTORS(i, count, part, { put(dx + i, get(dy + i, part) * slope(kind, get(pre + i, part)), part); });
-}
-
 DISPATCH void fanoise_bias_activation(float *pre, const float *bias, long rows, long columns, int kind, float *y) {
-    switch (kind) {
-    case FANOISE_GELU_TANH: forward(FANOISE_GELU_TANH, pre, bias, rows, columns, y); break;
-    case FANOISE_GELU_ERF: forward(FANOISE_GELU_ERF, pre, bias, rows, columns, y); break;
-    case FANOISE_QUICK_GELU: forward(FANOISE_QUICK_GELU, pre, bias, rows, columns, y); break;
-    case FANOISE_RELU: forward(FANOISE_RELU, pre, bias, rows, columns, y); break;
-    case FANOISE_SILU: forward(FANOISE_SILU, pre, bias, rows, columns, y); break;
-    case FANOISE_TANH: forward(FANOISE_TANH, pre, bias, rows, columns, y); break;
-    default: forward(FANOISE_IDENTITY, pre, bias, rows, columns, y);
+    if (bias) {
+        FOR_KIND(kind, forward, pre, bias, rows, columns, y)
+    } else {
+        FOR_KIND(kind, activate_elements, pre, rows * columns, y)
     }
 }
 
 DISPATCH void fanoise_activation_backward(const float *dy, const float *pre, long count, int kind, float *dx) {
-    switch (kind) {
-    case FANOISE_GELU_TANH: backward(FANOISE_GELU_TANH, dy, pre, count, dx); break;
-    case FANOISE_GELU_ERF: backward(FANOISE_GELU_ERF, dy, pre, count, dx); break;
-    case FANOISE_QUICK_GELU: backward(FANOISE_QUICK_GELU, dy, pre, count, dx); break;
-    case FANOISE_RELU: backward(FANOISE_RELU, dy, pre, count, dx); break;
-    case FANOISE_SILU: backward(FANOISE_SILU, dy, pre, count, dx); break;
-    case FANOISE_TANH: backward(FANOISE_TANH, dy, pre, count, dx); break;
-    default: if (dx != dy) memcpy(dx, dy, (size_t)count * sizeof *dx);
-    }
+    FOR_KIND(kind, slope_elements, dy, pre, count, dx)
 }
 
 DISPATCH void fanoise_add_column_sums(const float *x, long rows, long columns, float *total) {

@@ -4,15 +4,13 @@
 // Per-head BLAS calls cost more than the arithmetic at S = 8 to 65; here a head's keys and values stay in cache, and tiles of
 // sums stay in registers. Scores are kept as keys × queries: a query is a lane, and its softmax runs down a column.
 #include "CVectorMath.h"
+#include "Tile.h"
 #include "Vector.h"
 
-/// The largest register tile.
-enum { MOST_ROWS = 8, MOST_VECTORS = 3 };
 /// Query vectors of a block: its scores, keys × queries, are one tile wide.
 enum { BLOCK_VECTORS = MOST_VECTORS };
 
 INLINE long rounded(long n) { return (n + LANES - 1) / LANES * LANES; }
-INLINE long least(long a, long b) { return a < b ? a : b; }
 
 /// Size of each block when `count` things are cut into equal blocks of at most `most`.
 INLINE long balanced(long count, long most) {
@@ -41,25 +39,6 @@ INLINE void unpack_rows(const float *source, long rows, long width, float *targe
         FOR_VECTORS(i, width, part, { put(target + i, load(source + i), part); });
 }
 
-/// Lanes of `a` and `b` with the bit `S` of the row number and the bit `S` of the lane number exchanged.
-#define LOW_8(i) (i & 8 ? 16 + i - 8 : i)
-#define HIGH_8(i) (i & 8 ? 16 + i : i + 8)
-#define LOW_4(i) (i & 4 ? 16 + i - 4 : i)
-#define HIGH_4(i) (i & 4 ? 16 + i : i + 4)
-#define LOW_2(i) (i & 2 ? 16 + i - 2 : i)
-#define HIGH_2(i) (i & 2 ? 16 + i : i + 2)
-#define LOW_1(i) (i & 1 ? 16 + i - 1 : i)
-#define HIGH_1(i) (i & 1 ? 16 + i : i + 1)
-#define SHUFFLE(a, b, F)                                                                                                                \
-    __builtin_shufflevector(                                                                                                            \
-        a, b, F(0), F(1), F(2), F(3), F(4), F(5), F(6), F(7), F(8), F(9), F(10), F(11), F(12), F(13), F(14), F(15))
-#define EXCHANGE(rows, S)                                                                                                               \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < LANES; i++) if (!(i & S)) {                                                  \
-        v16 a = rows[i], b = rows[i + S];                                                                                               \
-        rows[i] = SHUFFLE(a, b, LOW_##S);                                                                                               \
-        rows[i + S] = SHUFFLE(a, b, HIGH_##S);                                                                                          \
-    }
-
 /// Transposes rows into panels of 16 positions: panel p holds K rows of 16 floats, element (k, lane) = source[16 p + lane][k];
 /// positions past the last are zero.
 INLINE void pack_panels(const float *source, long stride, long rows, long width, long ahead, float *target) {
@@ -74,10 +53,7 @@ INLINE void pack_panels(const float *source, long stride, long rows, long width,
                 if (i < present) __builtin_prefetch(row + ahead);
                 block[i] = i < present ? get(row, part) : (v16)0.0f;
             }
-            EXCHANGE(block, 8)
-            EXCHANGE(block, 4)
-            EXCHANGE(block, 2)
-            EXCHANGE(block, 1)
+            transpose(block);
 #pragma clang loop unroll(full)
             for (int i = 0; i < LANES; i++)
                 if (k + i < width) store(target + (k + i) * LANES, block[i]);
@@ -126,19 +102,6 @@ INLINE void tile(
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) store(c + r * cr + v * LANES, total[r][v]);
-}
-
-/// The register file's tile: it must hold rows × vectors sums of 16 floats, and a row of B.
-typedef struct {
-    long rows, vectors;
-} tile_shape;
-
-static tile_shape best_tile(void) {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("x86-64-v4")) return (tile_shape){8, 3};
-    if (!__builtin_cpu_supports("x86-64-v3")) return (tile_shape){3, 1};
-#endif
-    return (tile_shape){6, 1};
 }
 
 /// The same for any number of rows and vectors.

@@ -27,7 +27,8 @@ public enum Activation: String, Sendable, CaseIterable {
     case silu
     case tanh
 
-    fileprivate var code: Int32 {
+    /// As CVectorMath numbers them.
+    var code: Int32 {
         switch self {
         case .identity: Int32(FANOISE_IDENTITY)
         case .geluTanh: Int32(FANOISE_GELU_TANH)

@@ -1,7 +1,9 @@
-// Matrix products through OpenBLAS. Not here: anything element-wise, factorisations (LinearAlgebra.swift).
+// Matrix products: float32 by own loops (CVectorMath/Product.c), float64 through OpenBLAS. Not here: factorisations (LinearAlgebra.swift).
 
 public import Buffers
 private import COpenBLAS
+private import CVectorMath
+private import Dispatch
 
 /// Whether a matrix enters a product as stored or transposed.
 public enum Transposition: Sendable {
@@ -59,17 +61,76 @@ public func gemm(
         k == bK && c.rows == m && c.columns == n, "product of \(m)×\(k) and \(bK)×\(n) into \(c.rows)×\(c.columns)")
     guard m > 0, n > 0 else { return }
     guard k > 0 else {
-        for row in 0..<m {
-            for column in 0..<n {
-                c.base[row * c.stride + column] = beta == 0 ? 0 : beta * c.base[row * c.stride + column]
-            }
-        }
+        for row in 0..<m where beta == 0 { (c.base + row * c.stride).update(repeating: 0, count: n) }
+        if beta != 0 { scaleRows(of: c, by: beta) }
         return
     }
-    cblas_sgemm(
-        CblasRowMajor, transposeA.cblas, transposeB.cblas, blasInt(m), blasInt(n), blasInt(k), alpha, a.base,
-        blasInt(a.stride), b.base,
-        blasInt(b.stride), beta, c.base, blasInt(c.stride))
+    if beta != 0 && beta != 1 { scaleRows(of: c, by: beta) }
+    product(a, transposeA, b, transposeB, into: c, alpha: alpha, accumulates: beta != 0)
+}
+
+/// What is done to a product while it is in cache: `C += bias + residual`, `activated = act(C)`. Matrices beside C are dense.
+struct Epilogue: Sendable {
+    var bias: Floats?
+    var residual: Floats?
+    var activation = Activation.identity
+    /// May be C.
+    var activated: Floats?
+}
+
+/// `C (+)= α · op(A) · op(B)`, then the epilogue. M, N, K are above 0, and C is dense where there is an epilogue.
+///
+/// An element's sum has one order, whatever the rows and columns beside it and the threads: rows do not depend on their batch.
+func product(
+    _ a: Matrix, _ transposeA: Transposition, _ b: Matrix, _ transposeB: Transposition, into c: Matrix,
+    alpha: Float = 1, accumulates: Bool = false, epilogue: Epilogue? = nil
+) {
+    let (m, n, k) = (c.rows, c.columns, transposeA == .none ? a.columns : a.rows)
+    precondition(epilogue == nil || c.stride == n, "an epilogue on rows of \(n), \(c.stride) apart")
+    /// The part of C with these rows and columns.
+    @Sendable func compute(_ rows: Range<Int>, _ columns: Range<Int>) {
+        guard !rows.isEmpty && !columns.isEmpty else { return }
+        let (firstRow, firstColumn) = (rows.lowerBound, columns.lowerBound)
+        let corner = firstRow * c.stride + firstColumn
+        let scratch = Floats(
+            count: fanoise_product_scratch(columns.count, k, transposeA == .none ? 0 : 1))
+        func multiply(_ epilogue: UnsafePointer<fanoise_epilogue>?) {
+            fanoise_product(
+                rows.count, columns.count, k, a.base + (transposeA == .none ? firstRow * a.stride : firstRow),
+                a.stride, transposeA == .none ? 0 : 1,
+                b.base + (transposeB == .none ? firstColumn : firstColumn * b.stride), b.stride,
+                transposeB == .none ? 0 : 1, alpha, accumulates ? 1 : 0, c.base + corner, c.stride, epilogue,
+                scratch.base)
+        }
+        withExtendedLifetime(scratch) {
+            guard let epilogue else { return multiply(nil) }
+            var here = fanoise_epilogue()
+            here.bias = epilogue.bias.map { UnsafePointer($0.base + firstColumn) }
+            here.residual = epilogue.residual.map { UnsafePointer($0.base + corner) }
+            here.activation = epilogue.activation.code
+            here.activated = epilogue.activated.map { $0.base + corner }
+            here.stride = n
+            multiply(&here)
+        }
+    }
+    let threads = min(blasThreads(), m * n * k / leastWork)
+    guard threads > 1 else { return compute(0..<m, 0..<n) }
+    // Along the longer side: what is copied for each part is the shorter one's.
+    DispatchQueue.concurrentPerform(iterations: threads) { part in
+        if m >= n {
+            compute(m * part / threads..<m * (part + 1) / threads, 0..<n)
+        } else {
+            compute(0..<m, n * part / threads..<n * (part + 1) / threads)
+        }
+    }
+}
+
+/// Multiply-adds that are worth a thread of their own: some ten times what it costs to hand them over.
+private let leastWork = 1 << 22
+
+/// `C = β · C`.
+private func scaleRows(of c: Matrix, by beta: Float) {
+    for row in 0..<c.rows { fanoise_scale(c.base + row * c.stride, beta, c.columns) }
 }
 
 /// The same in float64. K is above 0.
@@ -116,10 +177,10 @@ func blasInt(_ value: Int) -> Int32 {
     return Int32(value)
 }
 
-/// Threads that OpenBLAS may use inside one product, for the whole process.
+/// Threads that one product may use, for the whole process.
 public func setBLASThreads(_ count: Int) { openblas_set_num_threads(Int32(count)) }
 
-/// Threads that OpenBLAS may use now.
+/// Threads that one product may use now.
 public func blasThreads() -> Int { Int(openblas_get_num_threads()) }
 
 /// The kernel family that OpenBLAS chose for this CPU, for example `SkylakeX`.

@@ -1,25 +1,33 @@
-// Fully connected layers. Not here: activations (Activation.swift), the product itself (Gemm.swift).
+// Fully connected layers, with what follows them in one pass. Not here: the product itself (Gemm.swift).
 //
 // Shapes: R rows, I inputs, O outputs; weight_OI (PyTorch's layout), bias_O.
 
 public import Buffers
 private import CVectorMath
 
-/// `y_RO = x_RI · weightᵀ_IO + bias_O`, overwritten. 2·R·I·O FLOPs.
+/// `y_RO = x_RI · weightᵀ_IO + bias_O + residual_RO`, overwritten; then `activated_RO = act(y)`. 2·R·I·O FLOPs.
+/// - Parameters:
+///   - residual: what the result is added to; not `y`.
+///   - activated: may be `y`, where no backward will need what is before the activation.
 public func linearForward(
-    _ x: Floats, weight: Floats, bias: Floats?, rows: Int, inputs: Int, outputs: Int, into y: Floats
+    _ x: Floats, weight: Floats, bias: Floats?, residual: Floats? = nil, rows: Int, inputs: Int, outputs: Int,
+    into y: Floats, activation: Activation = .identity, activated: Floats? = nil
 ) {
     checkShape(rows, inputs)
     check("x", x, holds: rows * inputs)
     check("weight", weight, holds: outputs * inputs)
     check("y", y, holds: rows * outputs)
-    if let bias {
-        check("bias", bias, holds: outputs)
-        for row in 0..<rows { (y.base + row * outputs).update(from: bias.base, count: outputs) }
+    if let bias { check("bias", bias, holds: outputs) }
+    if let residual { check("residual", residual, holds: rows * outputs) }
+    if let activated { check("activated", activated, holds: rows * outputs) }
+    guard rows > 0 && inputs > 0 && outputs > 0 else {
+        precondition(rows == 0 || outputs == 0, "a linear layer of no inputs")
+        return
     }
-    gemm(
+    product(
         Matrix(x, rows: rows, columns: inputs), .none, Matrix(weight, rows: outputs, columns: inputs), .transposed,
-        into: Matrix(y, rows: rows, columns: outputs), beta: bias == nil ? 0 : 1)
+        into: Matrix(y, rows: rows, columns: outputs),
+        epilogue: Epilogue(bias: bias, residual: residual, activation: activation, activated: activated))
 }
 
 /// The gradients of `y = x · weightᵀ + bias`; nil: not needed. 4·R·I·O FLOPs.

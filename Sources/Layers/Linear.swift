@@ -31,9 +31,12 @@ public struct Linear: Sendable {
         }
     }
 
-    public func callAsFunction(_ x: Tensor, _ parameters: Parameters, on tape: Tape) -> Tensor {
+    /// - Parameter residual: what the result is added to.
+    public func callAsFunction(
+        _ x: Tensor, residual: Tensor? = nil, _ parameters: Parameters, on tape: Tape
+    ) -> Tensor {
         tape.linear(
             x, weight: parameters[weight], bias: bias.map { parameters[$0] }, activation: activation,
-            adapters: adapters, of: parameters)
+            residual: residual, adapters: adapters, of: parameters)
     }
 }

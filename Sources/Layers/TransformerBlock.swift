@@ -104,24 +104,27 @@ public struct TransformerBlock: Sendable {
     public func callAsFunction(
         _ x: Tensor, packing: SequencePacking, bias: Tensor? = nil, _ parameters: Parameters, on tape: Tape
     ) -> Tensor {
-        func attention(_ x: Tensor) -> Tensor {
-            let mixed = tape.attention(
-                qkv: queryKeyValue(x, parameters, on: tape), offsets: packing.offsets, heads: heads,
-                causal: packing.causal, bias: bias)
-            return tape.dropout(
-                attentionOutput(mixed, parameters, on: tape), probability: dropout, stream: dropoutStreams.attention)
+        /// x + dropout(layer(h))
+        func joined(_ layer: Linear, _ h: Tensor, to x: Tensor, stream: UInt32) -> Tensor {
+            guard dropout > 0 else { return layer(h, residual: x, parameters, on: tape) }
+            return tape.add(x, tape.dropout(layer(h, parameters, on: tape), probability: dropout, stream: stream))
         }
-        func mlp(_ x: Tensor) -> Tensor {
-            let fed = output(hidden(x, parameters, on: tape), parameters, on: tape)
-            return tape.dropout(fed, probability: dropout, stream: dropoutStreams.mlp)
+        func attention(_ read: Tensor, addedTo x: Tensor) -> Tensor {
+            let mixed = tape.attention(
+                qkv: queryKeyValue(read, parameters, on: tape), offsets: packing.offsets, heads: heads,
+                causal: packing.causal, bias: bias)
+            return joined(attentionOutput, mixed, to: x, stream: dropoutStreams.attention)
+        }
+        func mlp(_ read: Tensor, addedTo x: Tensor) -> Tensor {
+            joined(output, hidden(read, parameters, on: tape), to: x, stream: dropoutStreams.mlp)
         }
         switch norms {
         case .before:
-            let y = tape.add(x, attention(attentionNorm(x, parameters, on: tape)))
-            return tape.add(y, mlp(mlpNorm(y, parameters, on: tape)))
+            let y = attention(attentionNorm(x, parameters, on: tape), addedTo: x)
+            return mlp(mlpNorm(y, parameters, on: tape), addedTo: y)
         case .after:
-            let y = attentionNorm(tape.add(x, attention(x)), parameters, on: tape)
-            return mlpNorm(tape.add(y, mlp(y)), parameters, on: tape)
+            let y = attentionNorm(attention(x, addedTo: x), parameters, on: tape)
+            return mlpNorm(mlp(y, addedTo: y), parameters, on: tape)
         }
     }
 }

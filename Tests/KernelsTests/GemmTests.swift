@@ -29,7 +29,11 @@ struct GemmTests {
     ]
 
     @Test(
-        arguments: [(1, 1, 1), (3, 5, 2), (17, 31, 13), (64, 8, 33), (5, 3, 0), (0, 4, 3)],
+        // The last three are cut into blocks: of K, of B's columns, of the columns of a transposed A.
+        arguments: [
+            (1, 1, 1), (3, 5, 2), (17, 31, 13), (64, 8, 33), (5, 3, 0), (0, 4, 3), (7, 50, 1600), (9, 600, 350),
+            (150, 20, 300),
+        ],
         [(1, 0), (0.5, 0), (2, 1), (1, -0.5)] as [(Float, Float)])
     func equalsTheDefinition(shape: (m: Int, n: Int, k: Int), scales: (alpha: Float, beta: Float)) {
         for (left, right) in Self.transpositions {

@@ -24,6 +24,25 @@ void fanoise_activation_backward(const float *dy, const float *pre, long count, 
 /// total_c += Σ_r x_rc.
 void fanoise_add_column_sums(const float *x, long rows, long columns, float *total);
 
+/// What follows a product, element by element, in this order; matrices beside C are M×N, their rows `stride` apart.
+typedef struct {
+    /// C += bias_N.
+    const float *_Nullable bias;
+    /// C += residual.
+    const float *_Nullable residual;
+    int activation;
+    /// activated = act(C); may be C.
+    float *_Nullable activated;
+    long stride;
+} fanoise_epilogue;
+
+/// Floats of scratch memory that a product needs.
+long fanoise_product_scratch(long columns, long depth, int a_transposed);
+/// C_MN = alpha · op(A) · op(B), added to C if `accumulate`; then the epilogue. M, N, K are above 0; C is no operand.
+void fanoise_product(
+    long rows, long columns, long depth, const float *a, long a_stride, int a_transposed, const float *b, long b_stride, int b_transposed,
+    float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *_Nullable epilogue, float *scratch);
+
 /// y = gain ⊙ (x − mean) · inverse + shift, inverse = 1/√(variance + ε).
 void fanoise_layer_norm(
     const float *x, const float *gain, const float *shift, float epsilon, long rows, long columns, float *y, float *mean, float *inverse);

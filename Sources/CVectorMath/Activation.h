@@ -1,0 +1,107 @@
+// Activations and their slopes, sixteen elements at a time. Not here: loops over buffers (Activations.c, Product.c).
+#ifndef FANOISE_ACTIVATION_H
+#define FANOISE_ACTIVATION_H
+
+#include "CVectorMath.h"
+#include "Vector.h"
+
+/// σ(x) = 1 / (1 + e^-x); 0 and 1 at the ends.
+INLINE v16 sigmoid(v16 x) { return 1.0f / (1.0f + v_exp(smaller((v16)87.0f, -x))); }
+
+/// σ(x) and σ'(x) = σ (1 - σ), the latter as e^-x σ²: 1 - σ would cancel where x is large.
+INLINE v16 sigmoid_and_slope(v16 x, v16 *slope) {
+    v16 e = v_exp(smaller((v16)87.0f, -x));
+    v16 s = 1.0f / (1.0f + e);
+    *slope = e * s * s;
+    return s;
+}
+
+/// The standard normal density and distribution at x: φ = e^(-x²/2) / √(2π), Φ with an absolute error below 1.2e-7 (the lower tail
+/// also relatively, to 1e-6).
+///
+/// Φ(-t) = e^(-t²/2) · u · p(u) with u = 1 / (1 + 0.35 t), t = |x|; p of degree 8 by Lawson's algorithm on the relative error over
+/// 0 ≤ t ≤ 14 (3.2e-8 before rounding; Tests/KernelsTests/Golden/fits.py).
+INLINE void normal(v16 x, v16 *density, v16 *distribution) {
+    v16 t = x < 0 ? -x : x;
+    v16 u = 1.0f / (1.0f + 0.35f * t);
+    v16 e = v_exp(-0.5f * x * x);
+    v16 p = u * -0.02914557233452797f + 0.14397016167640686f;
+    p = p * u + -0.25571149587631226f;
+    p = p * u + 0.1591714769601822f;
+    p = p * u + -0.02310829609632492f;
+    p = p * u + 0.10550747811794281f;
+    p = p * u + 0.11983297020196915f;
+    p = p * u + 0.13986186683177948f;
+    p = p * u + 0.13962140679359436f;
+    v16 tail = e * (p * u);
+    *density = e * 0.39894228f;
+    *distribution = x < 0 ? tail : 1.0f - tail;
+}
+
+/// tanh x: 2 σ(2x) − 1 where that does not cancel, x p(x²) below 0.625 (odd polynomial; Cephes' `tanhf`, Moshier 1992; error below 2e-7).
+INLINE v16 hyperbolic_tangent(v16 x) {
+    v16 t = x * x;
+    v16 p = t * -5.70498872745e-3f + 2.06390887954e-2f;
+    p = p * t + -5.37397155531e-2f;
+    p = p * t + 1.33314422036e-1f;
+    p = p * t + -3.33332819422e-1f;
+    return t < 0.390625f ? x + x * t * p : 2.0f * sigmoid(2 * x) - 1.0f;
+}
+
+static const float gelu_outer = 0.79788456f, gelu_cubic = 0.044715f, quick_slope = 1.702f;
+
+INLINE v16 activate(int kind, v16 x) {
+    v16 density, distribution;
+    switch (kind) {
+    case FANOISE_GELU_TANH: return x * sigmoid(2 * gelu_outer * x * (1.0f + gelu_cubic * x * x));
+    case FANOISE_GELU_ERF: normal(x, &density, &distribution); return x * distribution;
+    case FANOISE_QUICK_GELU: return x * sigmoid(quick_slope * x);
+    case FANOISE_RELU: return x < 0 ? (v16)0.0f : x;
+    case FANOISE_SILU: return x * sigmoid(x);
+    case FANOISE_TANH: return hyperbolic_tangent(x);
+    default: return x;
+    }
+}
+
+INLINE v16 slope(int kind, v16 x) {
+    v16 density, distribution, s, ds;
+    switch (kind) {
+    case FANOISE_GELU_TANH:
+        s = sigmoid_and_slope(2 * gelu_outer * x * (1.0f + gelu_cubic * x * x), &ds);
+        return s + x * ds * (2 * gelu_outer * (1.0f + 3 * gelu_cubic * x * x));
+    case FANOISE_GELU_ERF: normal(x, &density, &distribution); return distribution + x * density;
+    case FANOISE_QUICK_GELU:
+        s = sigmoid_and_slope(quick_slope * x, &ds);
+        return s + quick_slope * x * ds;
+    case FANOISE_RELU: return x > 0 ? (v16)1.0f : (v16)0.0f;
+    case FANOISE_SILU:
+        s = sigmoid_and_slope(x, &ds);
+        return s + x * ds;
+    case FANOISE_TANH: sigmoid_and_slope(2 * x, &ds); return 4 * ds;
+    default: return 1.0f;
+    }
+}
+
+/// y = act(x).
+INLINE void activate_elements(int kind, const float *x, long count, float *y) {
+    FOR_VECTORS(i, count, part, { put(y + i, activate(kind, get(x + i, part)), part); });
+}
+
+/// dx = dy · act'(x); dx may be dy.
+INLINE void slope_elements(int kind, const float *dy, const float *x, long count, float *dx) {
+    FOR_VECTORS(i, count, part, { put(dx + i, get(dy + i, part) * slope(kind, get(x + i, part)), part); });
+}
+
+/// A call of `F(kind, …)` with a kind that the compiler knows.
+#define FOR_KIND(kind, F, ...)                                                                                                          \
+    switch (kind) {                                                                                                                     \
+    case FANOISE_GELU_TANH: F(FANOISE_GELU_TANH, __VA_ARGS__); break;                                                                   \
+    case FANOISE_GELU_ERF: F(FANOISE_GELU_ERF, __VA_ARGS__); break;                                                                     \
+    case FANOISE_QUICK_GELU: F(FANOISE_QUICK_GELU, __VA_ARGS__); break;                                                                 \
+    case FANOISE_RELU: F(FANOISE_RELU, __VA_ARGS__); break;                                                                             \
+    case FANOISE_SILU: F(FANOISE_SILU, __VA_ARGS__); break;                                                                             \
+    case FANOISE_TANH: F(FANOISE_TANH, __VA_ARGS__); break;                                                                             \
+    default: F(FANOISE_IDENTITY, __VA_ARGS__);                                                                                          \
+    }
+
+#endif

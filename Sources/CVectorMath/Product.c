@@ -1,0 +1,197 @@
+// Matrix products in float32. Not here: how they are cut among threads (Kernels/Gemm.swift).
+//
+// Shapes: C_MN (+)= A_MK · B_KN. B is copied, a block at a time, to panels that one register tile is wide and that stay in the second
+// cache; strips of A, one tile high, stay in the first. The blocks of K depend on K alone: an element of C is the same sum in the same
+// order whatever M and N are, so a row's result does not depend on how many rows are computed with it.
+// Source of the scheme: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34 (3), 2008.
+#include "Activation.h"
+#include "CVectorMath.h"
+#include "Tile.h"
+#include "Vector.h"
+
+/// The deepest block of B, less deep where strips of A are copied too, and its floats.
+enum { MOST_DEPTH = 768, MOST_STRIP_DEPTH = 256, BLOCK_FLOATS = 192 * 1024 };
+/// Columns of a transposed A that are copied together.
+enum { STRIP_ROWS = 64 };
+
+INLINE long blocks(long count, long most) { return (count + most - 1) / most; }
+
+/// Depth of the equal blocks that K is cut into.
+static long block_depth(long depth, int a_transposed) {
+    return blocks(depth, blocks(depth, a_transposed ? MOST_STRIP_DEPTH : MOST_DEPTH));
+}
+
+/// Vectors of each block of B's columns, within BLOCK_FLOATS.
+static long block_vectors(tile_shape most, long columns, long depth) {
+    const long count = blocks(columns, LANES);
+    long fit = BLOCK_FLOATS / (LANES * depth) / most.vectors * most.vectors;
+    if (fit < most.vectors) fit = most.vectors;
+    return least(count, blocks(blocks(count, blocks(count, fit)), most.vectors) * most.vectors);
+}
+
+/// The first vector of panel p, when `vectors` are cut into equal panels of at most `most`.
+INLINE long panel_start(long p, long vectors, long most) { return p * vectors / blocks(vectors, most); }
+
+/// Copies a block of B to panels, columns past the last zero: row k of a panel holds its vectors side by side. Row by row, as memory
+/// likes to be read.
+INLINE void pack_rows_of_b(const float *b, long stride, long depth, long columns, long most, float *panels) {
+    const long vectors = blocks(columns, LANES), count = blocks(vectors, most);
+    for (long k = 0; k < depth; k++, b += stride)
+        for (long p = 0, v = 0; p < count; p++) {
+            const long end = panel_start(p + 1, vectors, most);
+            float *row = panels + (v * depth + k * (end - v)) * LANES;
+            for (; v < end; v++, row += LANES) {
+                const long left = columns - v * LANES;
+                store(row, get(b + v * LANES, left < LANES ? left : 0));
+            }
+        }
+}
+
+/// The same of a B that is stored transposed, N×K.
+INLINE void pack_columns_of_b(const float *b, long stride, long depth, long columns, long most, float *panels) {
+    const long vectors = blocks(columns, LANES), count = blocks(vectors, most);
+    for (long p = 0; p < count; p++) {
+        const long first = panel_start(p, vectors, most), width = panel_start(p + 1, vectors, most) - first;
+        for (long v = 0; v < width; v++) {
+            const float *source = b + (first + v) * LANES * stride;
+            const long present = least(LANES, columns - (first + v) * LANES);
+            for (long k = 0; k < depth; k += LANES) {
+                const long part = depth - k < LANES ? depth - k : 0;
+                v16 block[LANES];
+#pragma clang loop unroll(full)
+                for (int i = 0; i < LANES; i++) block[i] = i < present ? get(source + i * stride + k, part) : (v16)0.0f;
+                transpose(block);
+#pragma clang loop unroll(full)
+                for (int i = 0; i < LANES; i++)
+                    if (!part || i < part) store(panels + ((k + i) * width + v) * LANES, block[i]);
+            }
+        }
+        panels += depth * width * LANES;
+    }
+}
+
+/// Copies `rows` columns of an A that is stored transposed, K×M, to strips of `most`: row k of a strip holds its columns side by side.
+INLINE void pack_strips(const float *a, long stride, long depth, long rows, long most, float *strips) {
+    for (long k = 0; k < depth; k++, a += stride) {
+        long r = 0;
+        float *strip = strips + k * most;
+        for (; r + most <= rows; r += most, strip += most * depth) {
+            if (most == MOST_ROWS) memcpy(strip, a + r, MOST_ROWS * sizeof *a);
+            else for (long x = 0; x < most; x++) strip[x] = a[r + x];
+        }
+        strip += k * (rows - r - most);
+        for (; r < rows; r++) *strip++ = a[r];
+    }
+}
+
+/// C = Σ_k A(r, k) B(k, ·), added to C where asked, for one register tile; constants after inlining. A(r, k) = a[r ar + k ak].
+INLINE void tile(
+    const int rows, const int vectors, long depth, const float *restrict a, long ar, long ak, const float *restrict b, float alpha,
+    int accumulate, float *restrict c, long cr) {
+    v16 total[MOST_ROWS][MOST_VECTORS];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) total[r][v] = (v16)0.0f;
+#pragma clang loop unroll_count(2)
+    for (long k = 0; k < depth; k++, a += ak, b += vectors * LANES) {
+        v16 row[MOST_VECTORS];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) row[v] = load(b + v * LANES);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            v16 factor = a[r * ar];
+#pragma clang loop unroll(full)
+            for (int v = 0; v < vectors; v++) total[r][v] += factor * row[v];
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) {
+            v16 value = alpha * total[r][v];
+            store(c + r * cr + v * LANES, accumulate ? load(c + r * cr + v * LANES) + value : value);
+        }
+}
+
+#define TILE(R, V)                                                                                                                      \
+    case R * 4 + V: tile(R, V, depth, a, ar, ak, b, alpha, accumulate, c, cr); break;
+
+/// The same for any size of tile.
+INLINE void any_tile(
+    long rows, long vectors, long depth, const float *a, long ar, long ak, const float *b, float alpha, int accumulate, float *c, long cr) {
+    switch (rows * 4 + vectors) {
+        TILE(8, 3) TILE(8, 2) TILE(8, 1) TILE(7, 3) TILE(7, 2) TILE(7, 1) TILE(6, 3) TILE(6, 2) TILE(6, 1) TILE(5, 3) TILE(5, 2) TILE(5, 1)
+        TILE(4, 3) TILE(4, 2) TILE(4, 1) TILE(3, 3) TILE(3, 2) TILE(3, 1) TILE(2, 3) TILE(2, 2) TILE(2, 1) TILE(1, 3) TILE(1, 2) TILE(1, 1)
+    }
+}
+
+/// What follows the product, on rows × columns that are still in the first cache: C and everything beside it begin at (row, column).
+INLINE void finish(const fanoise_epilogue *e, long row, long column, long rows, long columns, float *c, long cr) {
+    for (long r = row; r < row + rows; r++, c += cr) {
+        if (e->bias || e->residual) {
+            const float *bias = e->bias ? e->bias + column : 0;
+            const float *residual = e->residual ? e->residual + r * e->stride + column : 0;
+            FOR_VECTORS(i, columns, part, {
+                v16 x = get(c + i, part);
+                if (bias) x += get(bias + i, part);
+                if (residual) x += get(residual + i, part);
+                put(c + i, x, part);
+            });
+        }
+        if (e->activated) FOR_KIND(e->activation, activate_elements, c, columns, e->activated + r * e->stride + column)
+    }
+}
+
+long fanoise_product_scratch(long columns, long depth, int a_transposed) {
+    const tile_shape most = best_tile();
+    const long deep = block_depth(depth, a_transposed);
+    return (block_vectors(most, columns, deep) * LANES + (a_transposed ? STRIP_ROWS : 0)) * deep + MOST_ROWS * MOST_VECTORS * LANES;
+}
+
+DISPATCH void fanoise_product(
+    long rows, long columns, long depth, const float *a, long a_stride, int a_transposed, const float *b, long b_stride, int b_transposed,
+    float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *epilogue, float *scratch) {
+    const tile_shape most = best_tile();
+    const long deep = block_depth(depth, a_transposed), wide = block_vectors(most, columns, deep) * LANES;
+    float *edge = scratch + deep * wide, *strips = edge + MOST_ROWS * MOST_VECTORS * LANES;
+    const long group = STRIP_ROWS / most.rows * most.rows;
+    for (long k = 0; k < depth; k += deep) {
+        const long depth_here = least(deep, depth - k);
+        const int adds = accumulate || k > 0, last = k + deep >= depth;
+        for (long j = 0; j < columns; j += wide) {
+            const long columns_here = least(wide, columns - j), vectors = blocks(columns_here, LANES);
+            const long panels = blocks(vectors, most.vectors);
+            if (b_transposed) pack_columns_of_b(b + j * b_stride + k, b_stride, depth_here, columns_here, most.vectors, scratch);
+            else pack_rows_of_b(b + k * b_stride + j, b_stride, depth_here, columns_here, most.vectors, scratch);
+            for (long i = 0, height; i < rows; i += height) {
+                height = least(most.rows, rows - i);
+                const float *a_here = a + i * a_stride + k;
+                long ar = a_stride, ak = 1;
+                if (a_transposed) {
+                    if (i % group == 0)
+                        pack_strips(a + k * a_stride + i, a_stride, depth_here, least(group, rows - i), most.rows, strips);
+                    a_here = strips + i % group * depth_here, ar = 1, ak = height;
+                }
+                float *c_here = c + i * c_stride + j;
+                for (long p = 0; p < panels; p++) {
+                    const long first = panel_start(p, vectors, most.vectors), width = panel_start(p + 1, vectors, most.vectors) - first;
+                    const float *panel = scratch + first * LANES * depth_here;
+                    const long present = columns_here - first * LANES;
+                    if (present >= width * LANES) {
+                        any_tile(height, width, depth_here, a_here, ar, ak, panel, alpha, adds, c_here + first * LANES, c_stride);
+                    } else {
+                        any_tile(height, width, depth_here, a_here, ar, ak, panel, alpha, 0, edge, width * LANES);
+                        for (long r = 0; r < height; r++)
+                            FOR_VECTORS(x, present, part, {
+                                float *to = c_here + r * c_stride + first * LANES + x;
+                                v16 value = load(edge + r * width * LANES + x);
+                                put(to, adds ? get(to, part) + value : value, part);
+                            });
+                    }
+                }
+                if (last && epilogue) finish(epilogue, i, j, height, columns_here, c_here, c_stride);
+            }
+        }
+    }
+}

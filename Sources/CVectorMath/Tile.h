@@ -1,0 +1,47 @@
+// What products in registers share: the tile's size, sixteen rows transposed. Not here: the products (Product.c, Attention.c).
+#ifndef FANOISE_TILE_H
+#define FANOISE_TILE_H
+
+#include "Vector.h"
+
+/// The largest register tile.
+enum { MOST_ROWS = 8, MOST_VECTORS = 3 };
+
+/// The register file's tile: it must hold rows × vectors sums of 16 floats, and a row of B.
+typedef struct {
+    long rows, vectors;
+} tile_shape;
+
+static inline tile_shape best_tile(void) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("x86-64-v4")) return (tile_shape){8, 3};
+    if (!__builtin_cpu_supports("x86-64-v3")) return (tile_shape){3, 1};
+#endif
+    return (tile_shape){6, 1};
+}
+
+INLINE long least(long a, long b) { return a < b ? a : b; }
+
+/// Lanes of `a` and `b` with the bit `S` of the row number and the bit `S` of the lane number exchanged.
+#define LOW(i, S) (i & S ? 16 + i - S : i)
+#define HIGH(i, S) (i & S ? 16 + i : i + S)
+#define SHUFFLE(a, b, F, S)                                                                                                             \
+    __builtin_shufflevector(                                                                                                            \
+        a, b, F(0, S), F(1, S), F(2, S), F(3, S), F(4, S), F(5, S), F(6, S), F(7, S), F(8, S), F(9, S), F(10, S), F(11, S), F(12, S),   \
+        F(13, S), F(14, S), F(15, S))
+#define EXCHANGE(rows, S)                                                                                                               \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < LANES; i++) if (!(i & S)) {                                                  \
+        v16 a = rows[i], b = rows[i + S];                                                                                               \
+        rows[i] = SHUFFLE(a, b, LOW, S);                                                                                                \
+        rows[i + S] = SHUFFLE(a, b, HIGH, S);                                                                                           \
+    }
+
+/// Sixteen rows of sixteen floats, transposed in place.
+INLINE void transpose(v16 rows[LANES]) {
+    EXCHANGE(rows, 8)
+    EXCHANGE(rows, 4)
+    EXCHANGE(rows, 2)
+    EXCHANGE(rows, 1)
+}
+
+#endif

@@ -1,0 +1,89 @@
+// What a product promises beside its values: rows that do not depend on their batch, threads that change nothing, what follows in the
+// same pass.
+
+import Buffers
+import Kernels
+import Testing
+
+struct ProductTests {
+    @Test(arguments: [(61, 130, 900), (3, 17, 5)], GemmTests.transpositions.indices)
+    func rowsDoNotDependOnTheirBatch(shape: (m: Int, n: Int, k: Int), which: Int) {
+        let (left, right) = GemmTests.transpositions[which]
+        let (m, n, k) = shape
+        let a = sample(m * k, 1)
+        let b =
+            right == .none
+            ? Matrix(sample(k * n, 2), rows: k, columns: n) : Matrix(sample(n * k, 2), rows: n, columns: k)
+        let whole = Floats(count: m * n)
+        let stored = left == .none ? Matrix(a, rows: m, columns: k) : Matrix(a, rows: k, columns: m)
+        gemm(stored, left, b, right, into: Matrix(whole, rows: m, columns: n))
+        for row in 0..<m {
+            let alone = Floats(count: n)
+            let part =
+                left == .none
+                ? Matrix(a, offset: row * k, rows: 1, columns: k)
+                : Matrix(a, offset: row, rows: k, columns: 1, stride: m)
+            gemm(part, left, b, right, into: Matrix(alone, rows: 1, columns: n))
+            #expect(alone.array == whole[row * n..<(row + 1) * n].array)
+        }
+    }
+
+    /// Large enough to be cut among threads, along either side.
+    @Test(arguments: [(700, 90, 300), (90, 700, 300)], GemmTests.transpositions.indices)
+    func threadsChangeNothing(shape: (m: Int, n: Int, k: Int), which: Int) {
+        let (left, right) = GemmTests.transpositions[which]
+        let (m, n, k) = shape
+        let a =
+            left == .none
+            ? Matrix(sample(m * k, 1), rows: m, columns: k) : Matrix(sample(m * k, 1), rows: k, columns: m)
+        let b =
+            right == .none
+            ? Matrix(sample(k * n, 2), rows: k, columns: n) : Matrix(sample(n * k, 2), rows: n, columns: k)
+        let before = blasThreads()
+        defer { setBLASThreads(before) }
+        let results = [1, 3].map { threads in
+            setBLASThreads(threads)
+            let c = sample(m * n, 3)
+            gemm(a, left, b, right, into: Matrix(c, rows: m, columns: n), alpha: 0.5, beta: 1)
+            return c.array
+        }
+        #expect(results[0] == results[1])
+    }
+
+    @Test(
+        arguments: [(1, 1, 1), (19, 50, 33), (40, 520, 800)],
+        [(true, true), (true, false), (false, true), (false, false)])
+    func whatFollowsAProduct(shape: (rows: Int, inputs: Int, outputs: Int), has: (bias: Bool, residual: Bool)) {
+        let (rows, inputs, outputs) = shape
+        let x = sample(rows * inputs, 1)
+        let weight = sample(outputs * inputs, 2)
+        let bias = has.bias ? sample(outputs, 3) : nil
+        let residual = has.residual ? sample(rows * outputs, 4) : nil
+        let (y, activated) = (Floats(count: rows * outputs), Floats(count: rows * outputs))
+        linearForward(
+            x, weight: weight, bias: bias, residual: residual, rows: rows, inputs: inputs, outputs: outputs, into: y,
+            activation: .geluErf, activated: activated)
+        for row in 0..<rows {
+            for output in 0..<outputs {
+                var (sum, size) = (0.0, 0.0)
+                for input in 0..<inputs {
+                    let term = Double(x[row * inputs + input]) * Double(weight[output * inputs + input])
+                    sum += term
+                    size += abs(term)
+                }
+                for term in [bias?[output], residual?[row * outputs + output]].compactMap({ $0 }) {
+                    sum += Double(term)
+                    size += abs(Double(term))
+                }
+                #expect(abs(Double(y[row * outputs + output]) - sum) <= Double(inputs + 3) * 0x1p-24 * size)
+            }
+        }
+        let expected = Floats(count: rows * outputs)
+        biasActivationForward(y, bias: nil, activation: .geluErf, rows: rows, columns: outputs, into: expected)
+        #expect(activated.array == expected.array)
+        linearForward(
+            x, weight: weight, bias: bias, residual: residual, rows: rows, inputs: inputs, outputs: outputs, into: y,
+            activation: .geluErf, activated: y)
+        #expect(y.array == expected.array, "in place")
+    }
+}
