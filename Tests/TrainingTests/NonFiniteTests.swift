@@ -85,23 +85,24 @@ import Testing
 
     /// A gradient that overflows on one rank after a finite loss: that rank's rows are named, by all.
     ///
-    /// The others send the culprit column gradients of 10³⁸, finite in float32 even in sum; its backward overflows.
+    /// The others send the culprit gradients of its queries of 10³⁸, finite in float32 even in sum; its backward overflows. (So would the
+    /// temperature's gradient, which belongs to no rank.)
     @Test(arguments: [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]) func aGradientThatOverflows(_ ranks: Int, _ culprit: Int)
         throws
     {
         let outcomes = try Self.outcomes(
-            [], ranks: ranks,
+            ["loss.temperature.learned=false"], ranks: ranks,
             world: { world in
                 TamperedWorld(world) { collective, world in
                     guard world.step == 2, case .reduceScatter(let payload, let counts, _, _) = collective else {
                         return
                     }
-                    guard let columns = payload.elements(Double.self) else { return }
+                    guard let queries = payload.elements(Double.self) else { return }
                     let first = counts.prefix(culprit).reduce(0, +)
-                    for index in first..<first + counts[culprit] { columns[index] = 1e38 }
+                    for index in first..<first + counts[culprit] { queries[index] = 1e38 }
                 }
             })
-        Self.expectOneFailure(outcomes, says: ["step 2: the gradient is not finite: target.", "on rank \(culprit). "])
+        Self.expectOneFailure(outcomes, says: ["step 2: the gradient is not finite: query.", "on rank \(culprit). "])
     }
 
     /// A sum that is not finite although every rank's part was: nobody's rows are blamed.

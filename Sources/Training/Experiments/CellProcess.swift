@@ -16,8 +16,8 @@ final class CellProcess {
         try folder.create()
         let requested = "\(folder.path)/requested.yaml"
         let text = Data((cell.configuration.yaml).utf8)
-        // An attempt at something else is of no use.
-        if let earlier = FileManager.default.contents(atPath: requested), earlier != text {
+        // An attempt at something else, or at nobody knows what, is of no use.
+        if FileManager.default.contents(atPath: requested) != text {
             try? FileManager.default.removeItem(atPath: folder.checkpoints)
             try folder.create()
         }
