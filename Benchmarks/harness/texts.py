@@ -12,7 +12,8 @@ ENCODED = 8000
 
 
 def settings(data):
-    return {"model.init": environment.published_minilm(), "data.train": data, "batch.global": 256, "noise.scaling": "none"}
+    return {"model.init": environment.published_minilm(), "data.train": data, "batch.global": 256, "noise.scaling": "none",
+            "optimizer.schedule.warmup": 0}
 
 
 def train(context, data, steps):
@@ -25,7 +26,7 @@ def whole(context):
 
 def peer(processes, threads, steps=10, data=whole):
     return lambda context: peer_trained(context.peer("sentence.py", [
-        "train", "--data", context.dictionary(), "--train", data(context), "--steps", steps, "--output", context.path("runs", "peer")],
+        "train", "--data", context.dictionary(), "--train", data(context), "--steps", steps, "--warmup", 0, "--output", context.path("runs", "peer")],
         processes, threads))
 
 
