@@ -87,17 +87,7 @@ INLINE void tile(
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) total[r][v] = accumulate ? load(c + r * cr + v * LANES) : (v16)0.0f;
-    for (long k = 0; k < depth; k++, a += ak, b += bk) {
-        v16 row[MOST_VECTORS];
-#pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) row[v] = load(b + v * bv);
-#pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) {
-            v16 factor = a[r * ar];
-#pragma clang loop unroll(full)
-            for (int v = 0; v < vectors; v++) total[r][v] += factor * row[v];
-        }
-    }
+    add_products(rows, vectors, depth, a, ar, ak, b, bk, bv, total);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)

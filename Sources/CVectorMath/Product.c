@@ -93,18 +93,7 @@ INLINE void tile(
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) total[r][v] = (v16)0.0f;
-#pragma clang loop unroll_count(2)
-    for (long k = 0; k < depth; k++, a += ak, b += vectors * LANES) {
-        v16 row[MOST_VECTORS];
-#pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) row[v] = load(b + v * LANES);
-#pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) {
-            v16 factor = a[r * ar];
-#pragma clang loop unroll(full)
-            for (int v = 0; v < vectors; v++) total[r][v] += factor * row[v];
-        }
-    }
+    add_products(rows, vectors, depth, a, ar, ak, b, vectors * LANES, LANES, total);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)

@@ -44,4 +44,23 @@ INLINE void transpose(v16 rows[LANES]) {
     EXCHANGE(rows, 1)
 }
 
+/// total_rv += Σ_k A(r, k) B(k, v) for one register tile: `rows` ≤ MOST_ROWS, `vectors` ≤ MOST_VECTORS, constants after inlining.
+/// A(r, k) = a[r ar + k ak]; vector v of row k of B begins at b[k bk + v bv].
+INLINE void add_products(
+    const int rows, const int vectors, long depth, const float *a, long ar, long ak, const float *b, long bk, long bv,
+    v16 total[MOST_ROWS][MOST_VECTORS]) {
+#pragma clang loop unroll_count(2)
+    for (long k = 0; k < depth; k++, a += ak, b += bk) {
+        v16 row[MOST_VECTORS];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) row[v] = load(b + v * bv);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            v16 factor = a[r * ar];
+#pragma clang loop unroll(full)
+            for (int v = 0; v < vectors; v++) total[r][v] += factor * row[v];
+        }
+    }
+}
+
 #endif

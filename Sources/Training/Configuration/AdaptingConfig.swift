@@ -17,16 +17,7 @@ extension RunConfig.NamePatterns {
     static var typeName: String { "list of patterns" }
 
     init?(_ tree: ConfigTree) {
-        if tree.isNull {
-            self.init()
-            return
-        }
-        let elements: [ConfigTree]
-        switch tree.content {
-        case .scalar: elements = [tree]
-        case .sequence(let found): elements = found
-        case .mapping: return nil
-        }
+        guard let elements = tree.listed else { return nil }
         let texts = elements.compactMap { String($0) }
         guard texts.count == elements.count, texts.allSatisfy({ !$0.isEmpty && $0 != "!" }) else { return nil }
         self.init(texts)

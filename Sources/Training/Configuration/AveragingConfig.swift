@@ -52,16 +52,7 @@ extension RunConfig.Numbers: ConfigValue where Element: ConfigValue {
     static var typeName: String { "list of \(Element.typeName)s" }
 
     init?(_ tree: ConfigTree) {
-        if tree.isNull {
-            self.init()
-            return
-        }
-        let elements: [ConfigTree]
-        switch tree.content {
-        case .scalar: elements = [tree]
-        case .sequence(let found): elements = found
-        case .mapping: return nil
-        }
+        guard let elements = tree.listed else { return nil }
         let values = elements.compactMap { Element($0) }
         guard values.count == elements.count else { return nil }
         self.init(values)

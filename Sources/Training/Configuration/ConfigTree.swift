@@ -42,6 +42,16 @@ struct ConfigTree: Sendable {
         return false
     }
 
+    /// The elements of a list, for which a single one may stand, and null for none; nil for a mapping.
+    var listed: [ConfigTree]? {
+        if isNull { return [] }
+        switch content {
+        case .scalar: return [self]
+        case .sequence(let elements): return elements
+        case .mapping: return nil
+        }
+    }
+
     /// What a message shows as found: the scalar itself, or what kind of node it is.
     var summary: String {
         switch content {
