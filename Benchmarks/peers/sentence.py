@@ -59,6 +59,10 @@ def train(options):
 
     world = int(os.environ.get("WORLD_SIZE", "1"))
     model = load(options.model)
+    if options.dropout is not None:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = options.dropout
     data = rows(options.train or os.path.join(options.data, "train.jsonl"))
     dataset = Dataset.from_list([{"anchor": row["definition"], "positive": row["word"]} for row in data])
     times, losses = [], []
@@ -140,6 +144,7 @@ def main():
             command.add_argument("--warmup", type=int, default=20)
             command.add_argument("--weight-decay", type=float, default=0.01)
             command.add_argument("--temperature", type=float, default=0.05)
+            command.add_argument("--dropout", type=float, help="the model's own by default")
             command.add_argument("--seed", type=int, default=1)
             command.add_argument("--validate", action="store_true")
         if name == "encode":
