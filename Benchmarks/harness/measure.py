@@ -30,7 +30,17 @@ def descendants(root):
 
 
 def resident(process):
-    """Proportional resident bytes: memory that several processes share counts once in their sum."""
+    """Resident bytes, shared ones with them. Costs nothing."""
+    try:
+        with open(f"/proc/{process}/statm") as file:
+            return os.sysconf("SC_PAGE_SIZE") * int(file.read().split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def proportional(process):
+    """Proportional resident bytes: memory that several processes share counts once in their sum. The kernel walks every page for it: some
+    10 ms a gigabyte, in which the process cannot allocate."""
     try:
         with open(f"/proc/{process}/smaps_rollup") as file:
             for line in file:
@@ -68,9 +78,14 @@ def run(command, environment=None, folder=None, timeout=1800, watch=None):
     peak, over = 0, threading.Event()
 
     def look():
+        """Ten times a second; in full only where memory has grown, so that looking takes nothing from what is measured."""
         nonlocal peak
+        highest = 0
         while not over.wait(0.1):
-            peak = max(peak, sum(resident(one) for one in descendants(process.pid)))
+            processes = descendants(process.pid)
+            size = sum(map(resident, processes))
+            if size > 1.02 * highest:
+                highest, peak = size, max(peak, sum(map(proportional, processes)))
 
     watchers = [threading.Thread(target=look, daemon=True)]
     if watch:
