@@ -21,17 +21,6 @@ DISPATCH void fanoise_layer_norm(
     for (long r = 0; r < rows; r++) norm_row(x + r * n, gain, shift, epsilon, n, y + r * n, mean + r, inverse + r);
 }
 
-DISPATCH void fanoise_residual_layer_norm(
-    const float *x, const float *residual, const float *gain, const float *shift, float epsilon, long rows, long n, float *total, float *y,
-    float *mean, float *inverse) {
-    for (long r = 0; r < rows; r++) {
-        const float *a = x + r * n, *b = residual + r * n;
-        float *c = total + r * n;
-        FOR_VECTORS(i, n, part, { put(c + i, get(a + i, part) + get(b + i, part), part); });
-        norm_row(c, gain, shift, epsilon, n, y + r * n, mean + r, inverse + r);
-    }
-}
-
 DISPATCH void fanoise_layer_norm_backward(
     const float *dy, const float *x, const float *gain, const float *mean, const float *inverse, long rows, long n, float *dx, float *dgain,
     float *dshift) {

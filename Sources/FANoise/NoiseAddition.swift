@@ -1,6 +1,7 @@
 // The noise of a rank's rows, added, with the figures of what it did. Not here: the shape of the noise (NoiseShape.swift).
 
 import Buffers
+import Kernels
 import Randomness
 
 /// Sums over rows that become a report once they are summed over ranks; a view of `count` float64 numbers in a message.
@@ -89,9 +90,7 @@ func addNoise(
 func measure(_ side: NoiseSide, columns n: Int, figures: Doubles) {
     var sums = RowFigures()
     for row in 0..<side.rows {
-        var squares = 0.0
-        let values = side.values_BN.base + row * n
-        for column in 0..<n { squares += Double(values[column]) * Double(values[column]) }
+        let squares = sumOfSquares(side.values_BN[row * n..<(row + 1) * n])
         sums.add(noise: 0, signal: squares, product: squares, result: squares)
     }
     sums.write(to: figures)

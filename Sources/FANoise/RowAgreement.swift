@@ -3,6 +3,7 @@
 import Buffers
 import Collectives
 import Failures
+import Kernels
 
 /// The rows of every rank for each side, `[side][rank]`, after all ranks have agreed that they can go on. *Collective*: one
 /// all-gather of three integers a side.
@@ -40,23 +41,6 @@ func agreedCounts(of sides: [NoiseSide], _ communicator: any Communicator) throw
 
 /// The global index of the first local row with a value that is not finite; −1 when there is none.
 private func firstNonFiniteRow(of values_BN: Floats, _ side: NoiseSide) -> Int64 {
-    guard side.rows > 0 else { return -1 }
-    let columns = values_BN.count / side.rows
-    for row in 0..<side.rows {
-        // x · 0 is 0 for finite x and NaN otherwise: a sum that vectorises, where a test of each value would not.
-        let values = values_BN.base + row * columns
-        var lanes = SIMD8<Float>()
-        var column = 0
-        while column + 8 <= columns {
-            lanes += UnsafeRawPointer(values + column).loadUnaligned(as: SIMD8<Float>.self) * 0
-            column += 8
-        }
-        var sum = lanes.sum()
-        while column < columns {
-            sum += values[column] * 0
-            column += 1
-        }
-        if !(sum == 0) { return Int64(side.firstRow + row) }
-    }
-    return -1
+    guard side.rows > 0, let index = firstNonFinite(values_BN) else { return -1 }
+    return Int64(side.firstRow + index / (values_BN.count / side.rows))
 }

@@ -50,7 +50,11 @@ public func biasActivationForward(
     check("preactivation", preactivation, holds: rows * columns)
     check("y", y, holds: rows * columns)
     if let bias { check("bias", bias, holds: columns) }
-    fanoise_bias_activation(preactivation.base, bias?.base, rows, columns, activation.code, y.base)
+    parallel(rows, elements: 2 * rows * columns) { part in
+        let offset = part.lowerBound * columns
+        fanoise_bias_activation(
+            preactivation.base + offset, bias?.base, part.count, columns, activation.code, y.base + offset)
+    }
 }
 
 /// `dx_RC = dy_RC · act′(preactivation_RC)` (overwritten; may be `dy`), `dbias_C += Σ_r dx_rC` (accumulated).
@@ -65,10 +69,12 @@ public func activationBackward(
     if let dbias { check("dbias", dbias, holds: columns) }
     // A slice of rows at a time, so that the column sums find dx in cache.
     let slice = max(1, 16384 / max(1, columns))
-    for row in stride(from: 0, to: rows, by: slice) {
-        let (height, offset) = (min(slice, rows - row), row * columns)
-        fanoise_activation_backward(
-            dy.base + offset, preactivation.base + offset, height * columns, activation.code, dx.base + offset)
-        if let dbias { fanoise_add_column_sums(dx.base + offset, height, columns, dbias.base) }
+    sumRows(rows, columns: columns, into: [dbias]) { block, sums in
+        for row in stride(from: block.lowerBound, to: block.upperBound, by: slice) {
+            let (height, offset) = (min(slice, block.upperBound - row), row * columns)
+            fanoise_activation_backward(
+                dy.base + offset, preactivation.base + offset, height * columns, activation.code, dx.base + offset)
+            if let sum = sums[0] { fanoise_add_column_sums(dx.base + offset, height, columns, sum.base) }
+        }
     }
 }

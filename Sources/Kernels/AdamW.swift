@@ -15,21 +15,24 @@ import Foundation
 /// η learning rate, λ weight decay. Source: Loshchilov and Hutter, arXiv 1711.05101, in the form of PyTorch's `torch.optim.AdamW`
 /// (ε after the bias correction). Constants are formed in float64. 7 floats of memory traffic an element.
 public func adamWUpdate(
-    parameters: Floats, gradients: Floats, firstMoment: Floats, secondMoment: Floats, learningRate: Float, beta1: Float,
-    beta2: Float,
-    epsilon: Float, weightDecay: Float, step: Int, gradientScale: Float
+    parameters: Floats, gradients: Floats, firstMoment: Floats, secondMoment: Floats, learningRate: Double,
+    beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double, step: Int, gradientScale: Float
 ) {
     precondition(step >= 1, "step \(step) does not count from 1")
     let count = parameters.count
     check("gradients", gradients, holds: count)
     check("firstMoment", firstMoment, holds: count)
     check("secondMoment", secondMoment, holds: count)
-    let (rate, b1, b2) = (Double(learningRate), Double(beta1), Double(beta2))
-    fanoise_adamw(
-        parameters.base, gradients.base, firstMoment.base, secondMoment.base, count,
-        fanoise_adamw_constants(
-            gradient_scale: gradientScale, beta1: beta1, one_minus_beta1: Float(1 - b1), beta2: beta2,
-            one_minus_beta2: Float(1 - b2),
-            decay: Float(1 - rate * Double(weightDecay)), step_size: Float(rate / (1 - pow(b1, Double(step)))),
-            inverse_root_correction: Float(1 / (1 - pow(b2, Double(step))).squareRoot()), epsilon: epsilon))
+    let (correction1, correction2) = (1 - pow(beta1, Double(step)), 1 - pow(beta2, Double(step)))
+    let constants = fanoise_adamw_constants(
+        gradient_scale: gradientScale, beta1: Float(beta1), one_minus_beta1: Float(1 - beta1), beta2: Float(beta2),
+        one_minus_beta2: Float(1 - beta2), decay: Float(1 - learningRate * weightDecay),
+        step_size: Float(learningRate / correction1), inverse_root_correction: Float(1 / correction2.squareRoot()),
+        epsilon: Float(epsilon))
+    parallel(count, elements: 7 * count) { part in
+        let first = part.lowerBound
+        fanoise_adamw(
+            parameters.base + first, gradients.base + first, firstMoment.base + first, secondMoment.base + first,
+            part.count, constants)
+    }
 }

@@ -10,7 +10,7 @@ private import CVectorMath
 ///
 /// Element `h · stride + i − j + longest − 1` is head h's bias for query i and key j; the last 16 elements of a row are zeros that are
 /// never used.
-public struct AttentionBias {
+public struct AttentionBias: Sendable {
     public let values: Floats
     /// The longest sequence's length.
     public let longest: Int
@@ -41,10 +41,13 @@ public func attentionForward(
     check("qkv", qkv, holds: rows * 3 * width)
     check("y", y, holds: rows * width)
     check("logSumExp", logSumExp, holds: rows * heads)
-    withShape(offsets, heads: heads, width: width, longest: longest, causal: causal, bias: bias) { shape in
-        let scratch = Floats(count: fanoise_attention_forward_scratch(shape))
-        withExtendedLifetime(scratch) {
-            fanoise_attention_forward(shape, qkv.base, y.base, logSumExp.base, scratch.base)
+    let shape = AttentionShape(heads: heads, width: width, longest: longest, causal: causal, bias: bias)
+    parallel(offsets.count - 1, elements: 4 * rows * width) { part in
+        shape.withSequences(part, of: offsets) { shape in
+            let scratch = Floats(count: fanoise_attention_forward_scratch(shape))
+            withExtendedLifetime(scratch) {
+                fanoise_attention_forward(shape, qkv.base, y.base, logSumExp.base, scratch.base)
+            }
         }
     }
 }
@@ -68,11 +71,15 @@ public func attentionBackward(
     check("logSumExp", logSumExp, holds: rows * heads)
     check("dqkv", dqkv, holds: rows * 3 * width)
     if let dbias { check("dbias", dbias, holds: bias?.values.count ?? 0) }
-    withShape(offsets, heads: heads, width: width, longest: longest, causal: causal, bias: bias) { shape in
-        let scratch = Floats(count: fanoise_attention_backward_scratch(shape))
-        withExtendedLifetime(scratch) {
-            fanoise_attention_backward(
-                shape, dy.base, qkv.base, y.base, logSumExp.base, dqkv.base, dbias?.base, scratch.base)
+    let shape = AttentionShape(heads: heads, width: width, longest: longest, causal: causal, bias: bias)
+    // The sequences' gradients of the biases are added one behind the other.
+    parallel(offsets.count - 1, elements: dbias == nil ? 8 * rows * width : 0) { part in
+        shape.withSequences(part, of: offsets) { shape in
+            let scratch = Floats(count: fanoise_attention_backward_scratch(shape))
+            withExtendedLifetime(scratch) {
+                fanoise_attention_backward(
+                    shape, dy.base, qkv.base, y.base, logSumExp.base, dqkv.base, dbias?.base, scratch.base)
+            }
         }
     }
 }
@@ -90,21 +97,32 @@ private func checkPacking(_ offsets: [Int], heads: Int, width: Int) -> (rows: In
     return (offsets[offsets.count - 1], longest)
 }
 
-private func withShape(
-    _ offsets: [Int], heads: Int, width: Int, longest: Int, causal: Bool, bias: AttentionBias?,
-    _ body: (fanoise_attention_shape) -> Void
-) {
-    if let bias {
-        precondition(longest <= bias.longest, "a sequence of \(longest) with biases for \(bias.longest)")
-        check("bias", bias.values, holds: heads * AttentionBias.stride(longest: bias.longest))
+private struct AttentionShape: Sendable {
+    let heads: Int
+    let headWidth: Int
+    let longest: Int
+    let causal: Bool
+    let bias: AttentionBias?
+
+    init(heads: Int, width: Int, longest: Int, causal: Bool, bias: AttentionBias?) {
+        if let bias {
+            precondition(longest <= bias.longest, "a sequence of \(longest) with biases for \(bias.longest)")
+            check("bias", bias.values, holds: heads * AttentionBias.stride(longest: bias.longest))
+        }
+        (self.heads, self.causal, self.bias) = (heads, causal, bias)
+        headWidth = width / heads
+        // Distances are counted from the longest sequence that the bias was made for.
+        self.longest = bias?.longest ?? longest
     }
-    // Distances are counted from the longest sequence that the bias was made for.
-    let longest = bias?.longest ?? longest
-    offsets.withUnsafeBufferPointer { pointer in
-        guard let base = pointer.baseAddress else { return }
-        body(
-            fanoise_attention_shape(
-                offsets: base, sequences: offsets.count - 1, heads: heads, head_width: width / heads, longest: longest,
-                causal: causal ? 1 : 0, bias: bias?.values.base))
+
+    /// Some of the sequences, as CVectorMath has it.
+    func withSequences(_ part: Range<Int>, of offsets: [Int], _ body: (fanoise_attention_shape) -> Void) {
+        offsets.withUnsafeBufferPointer { pointer in
+            guard let base = pointer.baseAddress else { return }
+            body(
+                fanoise_attention_shape(
+                    offsets: base + part.lowerBound, sequences: part.count, heads: heads, head_width: headWidth,
+                    longest: longest, causal: causal ? 1 : 0, bias: bias?.values.base))
+        }
     }
 }

@@ -15,8 +15,10 @@ public func dropoutForward(
     _ x: Floats, keep: Float, field: RandomField, step: Int, rows globalRows: [Int], columns: Int, into y: Floats
 ) {
     checkDropout(x, keep, rows: globalRows.count, columns, y)
-    for (row, global) in globalRows.enumerated() {
-        dropRow(x.base + row * columns, keep, field, step, global, columns, into: y.base + row * columns)
+    parallel(globalRows.count, elements: 4 * globalRows.count * columns) { part in
+        for row in part {
+            dropRow(x.base + row * columns, keep, field, step, globalRows[row], columns, into: y.base + row * columns)
+        }
     }
 }
 
@@ -27,8 +29,10 @@ public func dropoutForward(
     precondition(columns > 0, "\(columns) columns")
     let rows = x.count / columns
     checkDropout(x, keep, rows: rows, columns, y)
-    for row in 0..<rows {
-        dropRow(x.base + row * columns, keep, field, step, firstRow + row, columns, into: y.base + row * columns)
+    parallel(rows, elements: 4 * rows * columns) { part in
+        for row in part {
+            dropRow(x.base + row * columns, keep, field, step, firstRow + row, columns, into: y.base + row * columns)
+        }
     }
 }
 

@@ -9,17 +9,10 @@ private import CVectorMath
 /// - Precondition: 0 ≤ id < V.
 public func embeddingForward(ids: [Int32], table: Floats, width: Int, into y: Floats) {
     checkEmbedding(ids, table, width, y)
-    for (row, id) in ids.enumerated() {
-        (y.base + row * width).update(from: table.base + Int(id) * width, count: width)
-    }
-}
-
-/// `y_r += table[ids_r]`: position embeddings of packed sequences, `ids` being positions. Its backward is `embeddingBackward`.
-/// - Precondition: 0 ≤ id < V.
-public func addEmbedding(ids: [Int32], table: Floats, width: Int, into y: Floats) {
-    checkEmbedding(ids, table, width, y)
-    for (row, id) in ids.enumerated() {
-        fanoise_add_scaled(y.base + row * width, table.base + Int(id) * width, 1, width)
+    parallel(ids.count, elements: 2 * ids.count * width) { part in
+        for row in part {
+            (y.base + row * width).update(from: table.base + Int(ids[row]) * width, count: width)
+        }
     }
 }
 
@@ -27,8 +20,12 @@ public func addEmbedding(ids: [Int32], table: Floats, width: Int, into y: Floats
 /// - Precondition: 0 ≤ id < V.
 public func embeddingBackward(dy: Floats, ids: [Int32], width: Int, dtable: Floats) {
     checkEmbedding(ids, dtable, width, dy)
-    for (row, id) in ids.enumerated() {
-        fanoise_add_scaled(dtable.base + Int(id) * width, dy.base + row * width, 1, width)
+    // Each thread takes some columns of all rows, which keeps their order.
+    parallel(width, elements: 2 * ids.count * width) { part in
+        for (row, id) in ids.enumerated() {
+            fanoise_add_scaled(
+                dtable.base + Int(id) * width + part.lowerBound, dy.base + row * width + part.lowerBound, 1, part.count)
+        }
     }
 }
 

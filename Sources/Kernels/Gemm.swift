@@ -36,11 +36,6 @@ public struct DenseMatrix<Element: BitwiseCopyable>: @unchecked Sendable {
     }
 
     var base: UnsafeMutablePointer<Element> { values.base + offset }
-
-    /// The matrix of the same shape that begins `elements` later in the buffer.
-    fileprivate func moved(by elements: Int) -> DenseMatrix {
-        DenseMatrix(values, offset: offset + elements, rows: rows, columns: columns, stride: stride)
-    }
 }
 
 /// float32, what training multiplies.
@@ -149,26 +144,6 @@ public func gemm(
         CblasRowMajor, transposeA.cblas, transposeB.cblas, blasInt(m), blasInt(n), blasInt(k), alpha, a.base,
         blasInt(a.stride), b.base,
         blasInt(b.stride), beta, c.base, blasInt(c.stride))
-}
-
-/// `C_s = α · op(A_s) · op(B_s) + β · C_s` for s in 0 ..< `count`, where matrix s of an operand begins `step` elements behind matrix s − 1.
-///
-/// - Parameters:
-///   - a, b, c: the first matrices; a step of 0 uses one matrix for all products (not for `c`).
-/// - Precondition: every matrix lies in its buffer; those of `c` do not overlap.
-public func gemm(
-    count: Int, _ a: Matrix, step stepA: Int, _ transposeA: Transposition = .none, _ b: Matrix, step stepB: Int,
-    _ transposeB: Transposition = .none, into c: Matrix, step stepC: Int, alpha: Float = 1, beta: Float = 0
-) {
-    precondition(
-        count <= 1 || abs(stepC) >= (c.rows - 1) * c.stride + c.columns,
-        "results of \(c.rows)×\(c.columns) overlap at step \(stepC)")
-    for index in 0..<count {
-        gemm(
-            a.moved(by: index * stepA), transposeA, b.moved(by: index * stepB), transposeB,
-            into: c.moved(by: index * stepC), alpha: alpha,
-            beta: beta)
-    }
 }
 
 /// BLAS counts are 32-bit: a dimension beyond them is a broken contract, never a truncation.

@@ -15,23 +15,12 @@ public func layerNormForward(
 ) {
     check("x", x, holds: rows * columns)
     checkNorm(gain, shift, y, mean, inverseDeviation, rows, columns)
-    fanoise_layer_norm(x.base, gain.base, shift.base, epsilon, rows, columns, y.base, mean.base, inverseDeviation.base)
-}
-
-/// `sum = x + residual`, `y = layerNorm(sum)`, in one pass over memory. Overwrites `sum` (which may be `x` or `residual`), `y`, `mean`,
-/// `inverseDeviation`. The backward is that of `layerNormForward` at `sum`; its `dx` goes to both terms.
-public func residualLayerNormForward(
-    _ x: Floats, residual: Floats, gain: Floats, shift: Floats, epsilon: Float, rows: Int, columns: Int, sum: Floats,
-    into y: Floats,
-    mean: Floats, inverseDeviation: Floats
-) {
-    check("x", x, holds: rows * columns)
-    check("residual", residual, holds: rows * columns)
-    check("sum", sum, holds: rows * columns)
-    checkNorm(gain, shift, y, mean, inverseDeviation, rows, columns)
-    fanoise_residual_layer_norm(
-        x.base, residual.base, gain.base, shift.base, epsilon, rows, columns, sum.base, y.base, mean.base,
-        inverseDeviation.base)
+    parallel(rows, elements: 2 * rows * columns) { part in
+        let (first, offset) = (part.lowerBound, part.lowerBound * columns)
+        fanoise_layer_norm(
+            x.base + offset, gain.base, shift.base, epsilon, part.count, columns, y.base + offset, mean.base + first,
+            inverseDeviation.base + first)
+    }
 }
 
 /// With `h = (x − mean) · inverseDeviation` and `d = dy ⊙ gain`:
@@ -50,8 +39,12 @@ public func layerNormBackward(
     check("dy", dy, holds: rows * columns)
     checkNorm(gain, dshift ?? gain, dx, mean, inverseDeviation, rows, columns)
     if let dgain { check("dgain", dgain, holds: columns) }
-    fanoise_layer_norm_backward(
-        dy.base, x.base, gain.base, mean.base, inverseDeviation.base, rows, columns, dx.base, dgain?.base, dshift?.base)
+    sumRows(rows, columns: columns, into: [dgain, dshift]) { block, sums in
+        let (first, offset) = (block.lowerBound, block.lowerBound * columns)
+        fanoise_layer_norm_backward(
+            dy.base + offset, x.base + offset, gain.base, mean.base + first, inverseDeviation.base + first, block.count,
+            columns, dx.base + offset, sums[0]?.base, sums[1]?.base)
+    }
 }
 
 private func checkNorm(

@@ -58,6 +58,9 @@ public func linearBackward(
     }
     if let dbias {
         check("dbias", dbias, holds: outputs)
-        fanoise_add_column_sums(dy.base, rows, outputs, dbias.base)
+        sumRows(rows, columns: outputs, into: [dbias]) { block, sums in
+            guard let sum = sums[0] else { return }
+            fanoise_add_column_sums(dy.base + block.lowerBound * outputs, block.count, outputs, sum.base)
+        }
     }
 }

@@ -6,7 +6,9 @@ private import CVectorMath
 /// `y += scale · x`, equal counts.
 public func addInto(_ y: Floats, _ x: Floats, scale: Float = 1) {
     precondition(y.count == x.count, "adding \(x.count) elements to \(y.count)")
-    fanoise_add_scaled(y.base, x.base, scale, y.count)
+    parallel(y.count, elements: 2 * y.count) { part in
+        fanoise_add_scaled(y.base + part.lowerBound, x.base + part.lowerBound, scale, part.count)
+    }
 }
 
 /// `Σ x_i y_i`; products and sum in float64.

@@ -71,9 +71,8 @@ public enum Optimizer: Sendable, Equatable {
         case .adamW(let rule):
             adamWUpdate(
                 parameters: parameters, gradients: gradients, firstMoment: state[0], secondMoment: state[1],
-                learningRate: Float(learningRate), beta1: Float(rule.beta1), beta2: Float(rule.beta2),
-                epsilon: Float(rule.epsilon), weightDecay: segment.decays ? Float(rule.weightDecay) : 0, step: step,
-                gradientScale: gradientScale)
+                learningRate: learningRate, beta1: rule.beta1, beta2: rule.beta2, epsilon: rule.epsilon,
+                weightDecay: segment.decays ? rule.weightDecay : 0, step: step, gradientScale: gradientScale)
         case .sgd(let rule):
             sgdUpdate(
                 parameters: parameters, gradients: gradients, momentum: state[0], learningRate: learningRate,

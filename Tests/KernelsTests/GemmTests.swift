@@ -62,23 +62,4 @@ struct GemmTests {
             }
         }
     }
-
-    @Test(arguments: transpositions.indices)
-    func batchesAreProductsOneByOne(which: Int) {
-        let (left, right) = Self.transpositions[which]
-        let (m, n, k, count) = (4, 3, 5, 3)
-        let a = Operand(rows: m, columns: k, left, spare: 0, offset: 0, seed: 1)
-        let b = Operand(rows: k, columns: n, right, spare: 0, offset: 0, seed: 2)
-        let c = Matrix(Floats(repeating: 0, count: count * m * n), rows: m, columns: n)
-        // The first operand moves by m·k, the second is the same for all.
-        gemm(count: count, a.matrix, step: m * k, left, b.matrix, step: 0, right, into: c, step: m * n)
-        for s in 0..<count {
-            for i in 0..<m {
-                for j in 0..<n {
-                    let expected = (0..<k).reduce(0.0) { $0 + a.element(i, $1, shift: s * m * k) * b.element($1, j) }
-                    #expect(abs(Double(c.values[s * m * n + i * n + j]) - expected) < 1e-5)
-                }
-            }
-        }
-    }
 }

@@ -97,20 +97,18 @@ struct AdamWTests {
         let (p, g, m) = (sample(count, 1), sample(count, 2), sample(count, 3))
         let v = Floats(sample(count, 4).array.map { $0 * $0 })
         let (ps, gs, ms, vs) = (p.doubles, g.doubles, m.doubles, v.doubles)
-        let (rate, b1, b2, eps, decay, scale): (Float, Float, Float, Float, Float, Float) = (
-            1e-2, 0.9, 0.98, 1e-6, 0.1, 0.5
-        )
+        let (rate, b1, b2, eps, decay, scale) = (1e-2, 0.9, 0.999, 1e-6, 0.1, 0.5)
         adamWUpdate(
             parameters: p, gradients: g, firstMoment: m, secondMoment: v, learningRate: rate, beta1: b1, beta2: b2,
-            epsilon: eps, weightDecay: decay, step: step, gradientScale: scale)
-        let (c1, c2) = (1 - pow(Double(b1), Double(step)), 1 - pow(Double(b2), Double(step)))
+            epsilon: eps, weightDecay: decay, step: step, gradientScale: Float(scale))
+        let (c1, c2) = (1 - pow(b1, Double(step)), 1 - pow(b2, Double(step)))
         var (newP, newM, newV): ([Double], [Double], [Double]) = ([], [], [])
         for i in 0..<count {
-            let gradient = Double(scale) * gs[i]
-            newM.append(Double(b1) * ms[i] + (1 - Double(b1)) * gradient)
-            newV.append(Double(b2) * vs[i] + (1 - Double(b2)) * gradient * gradient)
-            let decayed = ps[i] * (1 - Double(rate) * Double(decay))
-            newP.append(decayed - Double(rate) / c1 * newM[i] / ((newV[i] / c2).squareRoot() + Double(eps)))
+            let gradient = scale * gs[i]
+            newM.append(b1 * ms[i] + (1 - b1) * gradient)
+            newV.append(b2 * vs[i] + (1 - b2) * gradient * gradient)
+            let decayed = ps[i] * (1 - rate * decay)
+            newP.append(decayed - rate / c1 * newM[i] / ((newV[i] / c2).squareRoot() + eps))
         }
         // A handful of roundings each; the largest parameter and moments are of order three.
         expectClose(p, newP, tolerance: 8 * unitRoundoff, "parameters")

@@ -46,10 +46,6 @@ void fanoise_product(
 /// y = gain ⊙ (x − mean) · inverse + shift, inverse = 1/√(variance + ε).
 void fanoise_layer_norm(
     const float *x, const float *gain, const float *shift, float epsilon, long rows, long columns, float *y, float *mean, float *inverse);
-/// total = x + residual, y = norm(total).
-void fanoise_residual_layer_norm(
-    const float *x, const float *residual, const float *gain, const float *shift, float epsilon, long rows, long columns, float *total,
-    float *y, float *mean, float *inverse);
 /// Overwrites dx (which may be dy), adds to dgain and dshift.
 void fanoise_layer_norm_backward(
     const float *dy, const float *x, const float *gain, const float *mean, const float *inverse, long rows, long columns, float *dx,
