@@ -97,8 +97,8 @@ public protocol Communicator: AnyObject {
     var deadline: Duration { get }
     /// The training step, for messages; set by the caller.
     var step: Int { get set }
-    /// Starts a collective and returns at once; its buffers belong to it until `wait()` returns. A request that nobody waits for
-    /// is complete at the end of the job at the latest.
+    /// Starts a collective and returns at once; its buffers belong to it until `wait()` returns. Every request must be waited
+    /// for before the job ends.
     /// - Precondition: counts fit the buffers: see `Collective`.
     func start(_ collective: Collective) throws -> any CollectiveRequest
     /// Memory for a buffer that collectives will use for long, shared with this rank's neighbours where that can be. *Collective*: same

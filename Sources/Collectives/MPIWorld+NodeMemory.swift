@@ -10,6 +10,9 @@ struct WeakMemory {
 }
 
 extension MPIWorld {
+    /// Said instead of an error number by a rank that could make its memory, but not map a neighbour's.
+    private static let unseen = -1
+
     /// Shared memory where every rank can make and see it, else memory of each rank's own; on all ranks alike.
     public func nodeMemory(_ kind: NodeMemoryKind, byteCount: Int) throws -> NodeMemory {
         try agreeOnNodes()
@@ -26,7 +29,7 @@ extension MPIWorld {
     func share(_ kind: NodeMemoryKind, byteCount: Int) throws -> (memory: Memory, region: SharedMemory)? {
         let makes = kind == .own || rank == node[0]
         let made = makes ? SharedRegion.make(byteCount: byteCount) : nil
-        let cause = makes && made == nil ? String(cString: strerror(errno)) : ""
+        let refused = makes && made == nil ? Int(errno) : 0
         defer { if let made { close(Int32(made.ticket.descriptor)) } }
         // A ticket of zeros is a refusal.
         let own = made?.ticket ?? SharedRegion.Ticket(process: 0, descriptor: 0, token: 0)
@@ -48,8 +51,9 @@ extension MPIWorld {
             }
         }
         // Also keeps every descriptor open until all have mapped it.
-        let missing = try allGather(sources.count - regions.count)
-        guard let first = missing.firstIndex(where: { $0 > 0 }) else {
+        let outcomes = try allGather(refused != 0 ? refused : regions.count < sources.count ? Self.unseen : 0)
+        // Who cannot make memory is also not seen by the others: its reason is the cause.
+        guard let first = outcomes.firstIndex(where: { $0 > 0 }) ?? outcomes.firstIndex(where: { $0 < 0 }) else {
             let (region, mapped) = (
                 SharedMemory(kind, regions: regions, own: sources.firstIndex(of: rank) ?? 0, byteCount: byteCount),
                 regions
@@ -60,9 +64,13 @@ extension MPIWorld {
             return (memory, region)
         }
         regions.forEach { $0.unmap() }
+        let size = byteCount < 1 << 20 ? "\(byteCount >> 10) KiB" : "\(byteCount >> 20) MiB"
         refuse(
-            "rank \(first) cannot share \(byteCount >> 20) MiB with its neighbours\(cause.isEmpty ? "" : " (\(cause))"): every rank keeps "
-                + "its own copy of the parameters; give the machine or the container more memory")
+            outcomes[first] == Self.unseen
+                ? "rank \(first) cannot see its neighbours' memory: every rank keeps its own copy of the parameters; start the ranks of a "
+                    + "machine in one container"
+                : "rank \(first) cannot share \(size) with its neighbours (\(String(cString: strerror(Int32(outcomes[first])))): "
+                    + "every rank keeps its own copy of the parameters; give the machine or the container more memory")
         return nil
     }
 }

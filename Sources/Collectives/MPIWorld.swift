@@ -158,11 +158,12 @@ public final class MPIWorld: Communicator {
 
     private func begin(_ schedule: any Schedule, holding collective: Collective?) throws -> MPIRequest {
         let request = MPIRequest(schedule, collective, last, world: self)
-        try lock.withLock {
+        let isDone = try locked {
             active.append(request)
             try request.progress()
+            return request.isDone
         }
-        if !request.isDone { thread?.wake() }
+        if !isDone { thread?.wake() }
         return request
     }
 
@@ -176,7 +177,8 @@ public final class MPIWorld: Communicator {
     /// Whether this rank is the one whose message the user sees.
     func claimFailure() -> Bool {
         thread?.stop()
-        return lock.withLock { rollCall.claimFailure(last) }
+        // A call of MPI on the other thread that does not return keeps the lock: then nobody can be asked.
+        return (try? locked(for: .seconds(1)) { rollCall.claimFailure(last) }) ?? true
     }
 
     /// Compares what all ranks say about the collective that they start now; waits for them.
@@ -193,8 +195,30 @@ public final class MPIWorld: Communicator {
         if let error = CollectiveError.disagreement(reports) { throw error }
     }
 
+    /// Runs what calls MPI, one thread at a time.
+    /// - Throws: `CollectiveError(.deadline)` when the other thread's call of MPI does not return in time.
+    private func locked<Result>(for limit: Duration? = nil, _ body: () throws -> Result) throws -> Result {
+        let limit = limit ?? settings.deadline
+        guard lock.try() || lock.lock(before: Date(timeIntervalSinceNow: limit / .seconds(1)))
+        else {
+            throw CollectiveError(
+                .deadline,
+                "a call of MPI on rank \(rank) did not return within \(limit): its network is lost; "
+                    + "the job can be started again from its last checkpoint")
+        }
+        defer { lock.unlock() }
+        return try body()
+    }
+
     /// Moves every collective under way on: one may wait for what another rank sends in a later one.
-    fileprivate func progress() throws { try lock.withLock { try progressLocked() } }
+    /// - Returns: whether `request` is complete. Only under the lock does that say that its results can be read: another thread may
+    ///   have written them.
+    fileprivate func progress(_ request: MPIRequest) throws -> Bool {
+        try locked {
+            try progressLocked()
+            return request.isDone
+        }
+    }
 
     private func progressLocked() throws {
         if let failure { throw failure }
@@ -221,8 +245,7 @@ public final class MPIWorld: Communicator {
         var turns = 0
         var patience = Patience()
         var vigil = Vigil()
-        try progress()
-        while !request.isDone {
+        while try !progress(request) {
             turns += 1
             if turns > spins { sched_yield() }
             if vigil.isLate || turns & 127 == 0 {
@@ -233,7 +256,6 @@ public final class MPIWorld: Communicator {
                     try listen(report, waited, &vigil)
                 }
             }
-            try progress()
         }
     }
 
@@ -242,18 +264,18 @@ public final class MPIWorld: Communicator {
         let now = ContinuousClock.now
         guard now - lastServed > .milliseconds(500) else { return }
         lastServed = now
-        try lock.withLock { try rollCall.serve(last) }
+        try locked { try rollCall.serve(last) }
     }
 
     /// Serves the side channel, asks past the deadline, and throws when the answers are in.
     private func listen(_ report: RankReport, _ waited: Duration, _ vigil: inout Vigil) throws {
         guard waited - vigil.lastServed > .milliseconds(10) else { return }
         vigil.lastServed = waited
-        try lock.withLock { try rollCall.serve(last) }
+        try locked { try rollCall.serve(last) }
         // Another rank ends the job; the launcher is about to end this one. Wait for that, but not for ever.
         if vigil.givesUp == nil, !rollCall.failing.isEmpty { vigil.givesUp = waited + .seconds(30) }
         if vigil.givesUp == nil, waited > settings.deadline {
-            try lock.withLock { try rollCall.ask() }
+            try locked { try rollCall.ask() }
             vigil.givesUp = waited + RollCall.grace
         }
         guard let givesUp = vigil.givesUp, waited > givesUp else { return }
@@ -299,6 +321,7 @@ private final class MPIRequest: CollectiveRequest {
     private let report: RankReport
     private let world: MPIWorld
     private var mail = Mailbox()
+    /// Read and written under the world's lock.
     private(set) var isDone = false
 
     init(_ schedule: any Schedule, _ collective: Collective?, _ report: RankReport, world: MPIWorld) {
@@ -309,9 +332,9 @@ private final class MPIRequest: CollectiveRequest {
     }
 
     func test() throws -> Bool {
-        try world.progress()
-        if !isDone { try world.answer() }
-        return isDone
+        if try world.progress(self) { return true }
+        try world.answer()
+        return false
     }
 
     func wait() throws { try world.wait(self, report) }

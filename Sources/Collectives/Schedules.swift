@@ -123,7 +123,10 @@ final class ReduceSchedule: Schedule {
         shape = .everybody(count: values.count)
         segment = min(values.count, Self.segmentBytes / values.type.byteCount, route.chunk)
         segmentCount = segment == 0 ? 0 : (values.count + segment - 1) / segment
-        slotBytes = (segment * values.type.byteCount + 63) / 64 * 64
+        // One piece of each other rank, or the whole of a vector that is folded by everybody.
+        let piece = (segment + route.size - 1) / route.size
+        let slot = max(piece, min(segment, Self.oneStageBytes / values.type.byteCount))
+        slotBytes = (slot * values.type.byteCount + 63) / 64 * 64
         scratch = Memory(byteCount: slotBytes * max(0, route.size - 1))
     }
 

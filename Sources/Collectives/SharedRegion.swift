@@ -37,13 +37,15 @@ struct SharedRegion {
     let address: UnsafeMutableRawPointer
     private let mappedBytes: Int
 
-    /// Makes a region; the descriptor in the ticket is the caller's to close. Nil where the machine refuses, with the reason.
+    /// Makes a region; the descriptor in the ticket is the caller's to close. Nil where the machine refuses, with the reason in `errno`.
     static func make(byteCount: Int) -> (region: SharedRegion, ticket: Ticket)? {
         let bytes = headerBytes + max(1, byteCount)
         let descriptor = cmpi_memory_create(Int64(bytes))
         guard descriptor >= 0 else { return nil }
         guard let base = cmpi_memory_map(descriptor, Int64(bytes)) else {
+            let code = errno
             close(descriptor)
+            errno = code
             return nil
         }
         let token = Int.random(in: 1...Int.max)

@@ -58,6 +58,8 @@ final class GradientExchange {
 
     /// Tells that a pass will add nothing to a parameter's local gradient any more; the last of its passes completes it. Sends every
     /// bucket that this completes. Frozen parameters have no gradient to wait for.
+    ///
+    /// Which call sends a bucket depends on a rank's rows: no other collective may start between `begin`'s first bucket and `finish`.
     func finished(parameter: Int) throws {
         pending[parameter] -= 1
         guard pending[parameter] == 0, let bucket = bucketOfParameter[parameter] else { return }
