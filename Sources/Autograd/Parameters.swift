@@ -61,6 +61,13 @@ public struct ParameterPlan: Sendable {
     }
 }
 
+/// What a model's parameters are for.
+public enum ParameterUse: Sendable {
+    case training
+    /// Values alone, read from files: no parameter has a gradient, and none is drawn.
+    case inference
+}
+
 /// Where the flat buffers of `Parameters` lie.
 public struct ParameterMemory {
     public let values: Floats
@@ -89,7 +96,7 @@ public final class Parameters {
     public let trainableIndices: [Int]
     /// `layout.count` elements, padding zero.
     public let values: Floats
-    /// `trainable.count` elements; backward passes accumulate here, `zeroGradients` clears.
+    /// `trainable.count` elements, none where there is inference alone; backward passes accumulate here, `zeroGradients` clears.
     public let gradients: Floats
     /// Low-rank adapters of the model's linear layers.
     public let adapters: [LowRankAdapter]
@@ -99,12 +106,16 @@ public final class Parameters {
     /// - Parameters:
     ///   - frozen: indices in the plan's layout of parameters that get no gradient.
     ///   - memory: nil for memory of its own.
-    public init(_ plan: ParameterPlan, seed: UInt64, frozen: Set<Int> = [], memory: ParameterMemory? = nil) {
+    public init(
+        _ plan: ParameterPlan, seed: UInt64, frozen: Set<Int> = [], memory: ParameterMemory? = nil,
+        use: ParameterUse = .training
+    ) {
         let (layout, trainable) = plan.layout.movingBehind(frozen)
         let values = memory?.values[0..<layout.count] ?? Floats(count: layout.count)
-        let gradients = memory?.gradients[0..<trainable.count] ?? Floats(count: trainable.count)
+        let gradientCount = use == .training ? trainable.count : 0
+        let gradients = memory?.gradients[0..<gradientCount] ?? Floats(count: gradientCount)
         gradients.fill(0)
-        if memory?.isFilledHere ?? true { Self.fill(values, layout, plan, seed: seed) }
+        if memory?.isFilledHere ?? true { Self.fill(values, layout, plan, seed: seed, draws: use == .training) }
         self.layout = layout
         self.trainable = trainable
         trainableIndices = layout.entries.indices.filter { !frozen.contains($0) }
@@ -114,12 +125,15 @@ public final class Parameters {
         self.tensors = layout.entries.enumerated().map { index, entry in
             Tensor(
                 parameter: index, shape: entry.shape, values: values[entry.range],
-                gradient: frozen.contains(index) ? nil : gradients[entry.range])
+                gradient: use == .inference || frozen.contains(index) ? nil : gradients[entry.range])
         }
     }
 
     /// First values, and zeros between tensors.
-    private static func fill(_ values: Floats, _ layout: ParameterLayout, _ plan: ParameterPlan, seed: UInt64) {
+    /// - Parameter draws: false leaves random values zero: drawing them takes longer than reading what replaces them.
+    private static func fill(
+        _ values: Floats, _ layout: ParameterLayout, _ plan: ParameterPlan, seed: UInt64, draws: Bool
+    ) {
         values.fill(0)
         for (entry, (stream, initializer)) in zip(layout.entries, plan.initializers) {
             let view = values[entry.range]
@@ -128,13 +142,14 @@ public final class Parameters {
             case .zeros: break
             case .ones: view.fill(1)
             case .constant(let value): view.fill(value)
-            case .normal(let deviation):
+            case .normal(let deviation) where draws:
                 field.normals(step: 0, row: 0, into: view)
                 for element in 0..<view.count { view.base[element] *= deviation }
-            case .uniform(let bound):
+            case .uniform(let bound) where draws:
                 for element in 0..<view.count {
                     view.base[element] = bound * (2 * field.uniform(row: 0, column: element) - 1)
                 }
+            case .normal, .uniform: break
             }
         }
     }

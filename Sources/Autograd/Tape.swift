@@ -42,6 +42,8 @@ public final class Tape {
 
     public let mode: Mode
     public let context: ForwardContext
+    /// Whether `checkpoint` keeps the input of a layer alone (gradient checkpointing).
+    public let checkpoints: Bool
     /// Whether some operation used a trainable parameter, recorded or not: whether a backward pass has anything to do.
     public private(set) var usesTrainableParameters = false
     /// Floating-point operations of the linear layers' products so far, forward and backward: two per multiply-add. What is not
@@ -56,9 +58,10 @@ public final class Tape {
         let backward: (Floats) -> Void
     }
 
-    public init(_ mode: Mode = .recording, context: ForwardContext = .evaluation) {
+    public init(_ mode: Mode = .recording, context: ForwardContext = .evaluation, checkpoints: Bool = false) {
         self.mode = mode
         self.context = context
+        self.checkpoints = checkpoints
     }
 
     /// Operations recorded and not yet replayed.
@@ -84,6 +87,38 @@ public final class Tape {
         let parameters = inputs.compactMap { $0.flatMap { $0.requiresGradient ? $0.parameter : nil } }
         for parameter in parameters { pendingUses[parameter, default: 0] += 1 }
         operations.append(Operation(output: output, parameters: parameters, backward: backward))
+        return output
+    }
+
+    /// `layer(x)`; with `checkpoints`, nothing of it is kept but x, and `backward` computes it again: less memory, one more forward pass.
+    ///
+    /// Both passes see the same masks, for these are functions of the context: the gradient is the same to the last bit.
+    /// Source: Chen et al., "Training deep nets with sublinear memory cost", arXiv 1604.06174.
+    /// - Parameter layer: pure; may use tensors of this tape beside x.
+    public func checkpoint(_ x: Tensor, _ layer: @escaping (Tensor, Tape) -> Tensor) -> Tensor {
+        guard mode == .recording, checkpoints else { return layer(x, self) }
+        let context = context
+        func run() -> (tape: Tape, input: Tensor, output: Tensor) {
+            let tape = Tape(.recording, context: context)
+            let input = Tensor(x.values, shape: x.shape, requiresGradient: x.requiresGradient)
+            input.isPooled = x.isPooled
+            return (tape, input, layer(input, tape))
+        }
+        let (tape, _, result) = run()
+        usesTrainableParameters = usesTrainableParameters || tape.usesTrainableParameters
+        linearOperations += tape.linearOperations
+        let output = Tensor(result.values, shape: result.shape, requiresGradient: result.requiresGradient)
+        output.isPooled = result.isPooled
+        guard output.requiresGradient else { return output }
+        let parameters = Array(tape.pendingUses.keys)
+        for parameter in parameters { pendingUses[parameter, default: 0] += 1 }
+        operations.append(
+            Operation(output: output, parameters: parameters) { [unowned self] dy in
+                let (again, input, result) = run()
+                again.backward(from: [(result, dy)])
+                linearOperations += again.linearOperations
+                if let dx = input.gradient { pass(dx, to: x) }
+            })
         return output
     }
 

@@ -137,7 +137,9 @@ public struct TextTransformer: Encoder {
                 buckets: DistanceBuckets.buckets(upTo: packing.longest))
         }
         var x = tokens
-        for block in blocks { x = block(x, packing: packing, bias: bias, parameters, on: tape) }
+        for block in blocks {
+            x = tape.checkpoint(x) { block($0, packing: packing, bias: bias, parameters, on: $1) }
+        }
         // A norm of rows that are left out is not needed.
         let normsLast = configuration.pooling.allSatisfy(\.isOneToken)
         if !normsLast { x = normed(x, parameters, on: tape) }

@@ -122,7 +122,7 @@ public struct VisionTransformer: Encoder {
     public func encode(_ tokens: Tensor, of input: EncoderInput, _ parameters: Parameters, on tape: Tape) -> Tensor {
         let packing = packing(of: input)
         var x = tokens
-        for block in blocks { x = block(x, packing: packing, parameters, on: tape) }
+        for block in blocks { x = tape.checkpoint(x) { block($0, packing: packing, parameters, on: $1) } }
         if configuration.pooling == .classToken { x = tape.gather(x, rows: packing.offsets.dropLast()) }
         x = outputNorm(x, parameters, on: tape)
         if configuration.pooling == .mean { x = tape.meanPool(x, offsets: packing.offsets) }

@@ -19,6 +19,8 @@ struct TowerPass {
     let context: ForwardContext
     /// Rows encoded at a time; nil encodes the local batch at once.
     let chunk: Int?
+    /// Whether the backward pass computes each block again.
+    let checkpoints: Bool
     /// What enters the first block in place of the embedded tokens, [R, D]: they and their noise; nil without input noise.
     let perturbedTokens: Floats?
 
@@ -29,7 +31,8 @@ struct TowerPass {
     private var operations = (forward: 0.0, all: 0.0)
 
     init(
-        encoder: any Encoder, input: EncoderInput, parameters: Parameters, context: ForwardContext, chunk: Int?,
+        encoder: any Encoder, input: EncoderInput, parameters: Parameters, context: ForwardContext,
+        batch: RunConfig.Batch,
         perturbedTokens: Floats?
     ) {
         self.encoder = encoder
@@ -37,7 +40,8 @@ struct TowerPass {
         self.parameters = parameters
         self.context = context
         // One chunk that holds everything needs no second forward pass.
-        self.chunk = chunk.flatMap { $0 < input.rows ? $0 : nil }
+        chunk = batch.cacheChunk.flatMap { $0 < input.rows ? $0 : nil }
+        checkpoints = batch.checkpointsBlocks
         self.perturbedTokens = perturbedTokens
     }
 
@@ -46,7 +50,7 @@ struct TowerPass {
         let result = Floats(count: input.rows * encoder.outputColumns)
         guard let chunk else {
             guard input.rows > 0 else { return result }
-            let tape = Tape(.recording, context: context)
+            let tape = Tape(.recording, context: context, checkpoints: checkpoints)
             let output = encode(0..<input.rows, on: tape)
             operations = (tape.linearOperations, tape.linearOperations)
             isTrained = tape.usesTrainableParameters
@@ -76,7 +80,7 @@ struct TowerPass {
         }
         guard let chunk, isTrained else { return }
         for rows in chunks(of: chunk) {
-            let tape = Tape(.recording, context: context(for: rows))
+            let tape = Tape(.recording, context: context(for: rows), checkpoints: checkpoints)
             let output = encode(rows, on: tape)
             let gradient = drepresentations[
                 rows.lowerBound * encoder.outputColumns..<rows.upperBound * encoder.outputColumns]

@@ -82,10 +82,11 @@ final class TrainingStep {
         // Back through the head and both towers, from the layout's end to its start; buckets leave on the way.
         try clock.measure(.backward) {
             head.backward(from: seeds)
-            try addLossGradients(result)
-            try target.pass.backward(gradient(of: y, head)) { try self.exchange.finished(parameter: $0) }
+            // Before the first bucket leaves: ranks without rows send all of theirs at the end.
             var dx_BE = gradient(of: x, head)
             if let mixture { dx_BE = try mixture.gradient(dx_BE, columns: model.columns, communicator) }
+            try addLossGradients(result)
+            try target.pass.backward(gradient(of: y, head)) { try self.exchange.finished(parameter: $0) }
             try query.pass.backward(dx_BE) { try self.exchange.finished(parameter: $0) }
         }
         let (gradientNorm, stop) = try clock.measure(.communication) {
@@ -152,8 +153,7 @@ extension TrainingStep {
         }
         let pass = TowerPass(
             encoder: encoder, input: input, parameters: model.parameters, context: context,
-            chunk: configuration.batch.cacheChunk,
-            perturbedTokens: tokens)
+            batch: configuration.batch, perturbedTokens: tokens)
         return (pass, perturbed?.report)
     }
 

@@ -55,6 +55,19 @@ import Testing
         }
     }
 
+    /// For inference there are layouts, values that files will fill, and no gradients.
+    @Test func inferenceHasNoGradients() {
+        var plan = ParameterPlan()
+        for (index, count) in [5, 16].enumerated() { _ = plan.declare("p\(index)", [count], .normal(deviation: 1)) }
+        _ = plan.declare("gain", [4], .ones)
+        let trained = Parameters(plan, seed: 3, frozen: [0])
+        let used = Parameters(plan, seed: 3, frozen: [0], use: .inference)
+        #expect(used.gradients.count == 0 && trained.gradients.count > 0)
+        #expect(used.layout == trained.layout && used.trainable.count == trained.trainable.count)
+        #expect(used.values.array.filter { $0 != 0 } == [1, 1, 1, 1])
+        for index in 0..<3 { #expect(!used[ParameterReference(index: index)].requiresGradient) }
+    }
+
     /// Below the lowest trainable layer nothing is recorded and nothing multiplied.
     @Test func nothingIsSpentOnFrozenLayers() {
         var plan = ParameterPlan()

@@ -42,15 +42,49 @@ struct TapeTests {
             "the shared weight is complete only when its first use has been differentiated; the third was never used")
     }
 
+    /// Computed again, a layer gives the same gradients to the last bit, masks included, and reports its parameters as before.
+    @Test func aCheckpointChangesNoBit() {
+        let (parameters, references) = parameters([[4, 4], [4], [4], [4, 4]])
+        func run(checkpoints: Bool) -> (values: [Float], gradients: [Float], dx: [Float], order: [Int], kept: Int) {
+            parameters.zeroGradients()
+            let tape = Tape(
+                context: ForwardContext(step: 1, firstRow: 5, dropoutSeed: 3), checkpoints: checkpoints)
+            let x = Tensor(Floats((0..<12).map { Float($0) / 7 }), shape: [3, 4], requiresGradient: true)
+            let beside = tape.linear(x, weight: parameters[references[3]])
+            var y = x
+            for stream in 1...2 {
+                y = tape.checkpoint(y) { y, tape in
+                    let norm = tape.layerNorm(
+                        y, gain: parameters[references[1]], shift: parameters[references[2]], epsilon: 1e-5)
+                    let z = tape.linear(norm, weight: parameters[references[0]], activation: .geluErf)
+                    return tape.add(tape.add(y, beside), tape.dropout(z, probability: 0.5, stream: UInt32(stream)))
+                }
+            }
+            let kept = tape.count
+            var order: [Int] = []
+            tape.backward(from: [(y, Floats((0..<12).map { Float($0) - 5 }))]) { order.append($0) }
+            return (y.values.array, parameters.gradients.array, tape.gradient(of: x)?.array ?? [], order.sorted(), kept)
+        }
+        let (plain, checkpointed) = (run(checkpoints: false), run(checkpoints: true))
+        #expect(plain.values == checkpointed.values && plain.gradients == checkpointed.gradients)
+        #expect(plain.dx == checkpointed.dx && plain.dx.contains { $0 != 0 })
+        #expect(plain.order == [0, 1, 2, 3] && checkpointed.order == plain.order)
+        #expect(checkpointed.kept == 3 && plain.kept > 3)
+    }
+
     /// A pass that nobody differentiates (its step failed) goes away with its tape, activations and all.
     @Test func anUnusedTapeIsFreed() {
         let (parameters, references) = parameters([[4, 4], [4], [4], [12, 4]])
         weak var freedTape: Tape?
         weak var freedActivation: Tensor?
         do {
-            let tape = Tape(context: ForwardContext(step: 1, firstRow: 0, dropoutSeed: 3))
+            let tape = Tape(context: ForwardContext(step: 1, firstRow: 0, dropoutSeed: 3), checkpoints: true)
             let x = Tensor(Floats(repeating: 1, count: 8), shape: [2, 4], requiresGradient: true)
-            var y = tape.linear(x, weight: parameters[references[0]], bias: parameters[references[1]])
+            var y = tape.checkpoint(x) { x, tape in
+                tape.layerNorm(
+                    x, gain: parameters[references[1]], shift: parameters[references[2]], epsilon: 1e-5)
+            }
+            y = tape.linear(y, weight: parameters[references[0]], bias: parameters[references[1]])
             y = tape.add(y, tape.dropout(y, probability: 0.5, stream: 1))
             y = tape.layerNorm(y, gain: parameters[references[1]], shift: parameters[references[2]], epsilon: 1e-5)
             let qkv = tape.linear(y, weight: parameters[references[3]])

@@ -115,6 +115,18 @@ enum Variant: String, CaseIterable, CustomTestStringConvertible {
         }
     }
 
+    /// Blocks that are computed again see the same masks and noise.
+    @Test(arguments: ["null", "2"]) func checkpointedBlocksGiveTheSameGradient(_ chunk: String) throws {
+        let options = [
+            "model.query.dropout=0.1", "model.target.dropout=0.2", "noise.position=input", "batch.cache_chunk=\(chunk)",
+        ]
+        let tiny = try TinyRun.shared.get()
+        let plain = try gradient(tiny.configuration(options), ranks: 2, step: 2)
+        let again = try gradient(
+            tiny.configuration(options + ["batch.gradient_checkpointing=true"]), ranks: 2, step: 2)
+        #expect(plain.values == again.values && plain.values.contains { $0 != 0 })
+    }
+
     /// A model of several buckets, which leave while backward still runs, whole and in chunks.
     @Test(arguments: ["null", "2"], [false, true])
     func bucketsThatLeaveEarlyAreComplete(_ chunk: String, isShared: Bool) throws {
@@ -133,6 +145,15 @@ enum Variant: String, CaseIterable, CustomTestStringConvertible {
                 from: single, floor: Self.floor)
             #expect(difference <= Self.tolerance, "\(name), \(ranks) ranks")
         }
+
+        // Step 5 has two rows: ranks without any send their buckets at the end, behind every other collective of the backward.
+        let mixed = ["regularize.mixup=0.5", "optimizer.learning_rate=1e-30"]
+        let tiny = try TinyRun.shared.get()
+        let whole = try gradient(tiny.configuration(options + mixed), step: 5)
+        let (name, difference) = try gradient(
+            tiny.configuration(options + mixed + ["batch.cache_chunk=\(chunk)"]), ranks: 4, step: 5
+        ).largestDifference(from: whole, floor: Self.floor)
+        #expect(difference <= Self.tolerance, "\(name), 4 ranks, mixed")
     }
 
     /// Faults that others have made, planted on the way between a rank and its world.

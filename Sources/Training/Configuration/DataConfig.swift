@@ -43,6 +43,8 @@ extension RunConfig {
         public var global = 128
         /// Rows that one rank encodes at a time; nil for all.
         public var cacheChunk: Int?
+        /// Whether transformer blocks are computed again in the backward pass.
+        public var checkpointsBlocks = false
         public var last = LastBatch.mask
         public init() {}
     }
@@ -115,6 +117,10 @@ extension RunConfig.Batch: ConfigSection {
         keys.value(
             "cache_chunk", &cacheChunk, allowed: .optional(.within(1...1_073_741_824)), effect: .bookkeeping,
             "Rows that a rank encodes at a time (gradient caching): less memory, one more forward pass. null encodes all at once."
+        )
+        keys.value(
+            "gradient_checkpointing", &checkpointsBlocks, effect: .bookkeeping,
+            "Whether the backward pass computes each transformer block again from its input: less memory, one more forward pass."
         )
         keys.value("last", &last, "mask: an epoch's last, short batch is used as it is; drop: it is left out.")
     }

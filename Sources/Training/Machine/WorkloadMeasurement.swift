@@ -59,7 +59,7 @@ extension Workload {
                 TowerPass(
                     encoder: encoder, input: input, parameters: model.parameters,
                     context: ForwardContext(step: 1, firstRow: 0, firstSequence: 0, dropoutSeed: configuration.seed),
-                    chunk: configuration.batch.cacheChunk, perturbedTokens: nil)
+                    batch: configuration.batch, perturbedTokens: nil)
             }
             let outputs = passes.indices.map { index in clock.measure(.forward) { passes[index].forward() } }
             for index in passes.indices.reversed() {
