@@ -43,7 +43,7 @@ public struct CheckpointStore: Sendable {
     /// the same failure, and then the checkpoints from before are untouched.
     ///
     /// A checkpoint of the same step is replaced. Afterwards the newest `keep` of the steps up to this one remain, and the best; an
-    /// earlier one that cannot be used does not count. Later steps, from a run that was resumed further back, are left alone.
+    /// earlier one that cannot be used does not count. Later steps are left alone (`abandon`).
     ///
     /// - Parameters:
     ///   - parameters: the flat buffer of `layout`; rank 0's is written. Not to be changed until the save has ended.
@@ -102,6 +102,27 @@ public struct CheckpointStore: Sendable {
     /// The checkpoint at an explicit path: an invalid one is an error, as `Checkpoint.open`. *Collective*.
     public func open(path: String, communicator: any Communicator) throws -> Checkpoint {
         try Checkpoint.open(path: path, communicator: communicator)
+    }
+
+    /// Renames the checkpoints of later steps to `step-N.abandoned`, in place of earlier ones of that name: a run goes on from `step` on
+    /// another course than theirs. Nothing resumes from them by itself, and nothing removes them. Local, to one rank.
+    /// - Parameter best: the step that did best until `step`, for `best.json`.
+    /// - Returns: the new names, the latest step first.
+    public func abandon(after step: Int, best: BestCheckpoint?) throws -> [String] {
+        let later = try StepDirectory.list(in: directory).filter { $0.step > step }
+        guard !later.isEmpty else { return [] }
+        if let best {
+            _ = try Share.write(best.encoded(), as: BestCheckpoint.file, in: directory)
+        } else {
+            unlink("\(directory)/\(BestCheckpoint.file)")
+        }
+        return try later.map { entry in
+            let name = "\(entry.name).abandoned"
+            let path = "\(directory)/\(name)"
+            if FileManager.default.fileExists(atPath: path) { try StepDirectory.remove(path) }
+            try StepDirectory.move("\(directory)/\(entry.name)", to: path)
+            return name
+        }
     }
 
     // MARK: - Saving, local

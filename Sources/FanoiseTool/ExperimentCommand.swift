@@ -14,7 +14,8 @@ struct ExperimentCommand: ParsableCommand {
         discussion: """
             The experiment's folder is DIR/NAME. Every cell is an ordinary run in cells/ of it, in a process of its own, several at a \
             time; seeds are paired: with one seed, all arms have the same initial weights and the same order of data. Stopped or killed \
-            in any way, the same command goes on: finished cells are not repeated. Results are results.json, results.csv and report.html of the folder; a table \
+            in any way, the same command goes on: finished cells are not repeated; an experiment of kind gradient has none and \
+            begins anew. Results are results.json, results.csv and report.html of the folder; a table \
             goes to standard output. Relative paths in configurations are relative to the working directory.
             """)
 
@@ -48,8 +49,12 @@ struct ExperimentCommand: ParsableCommand {
         let command = "fanoise experiment --config \(self.config)"
         let experiment = try Experiment(config, options: options, program: Self.program, command: command)
         let results = try experiment.run(say: { tell($0) }, isStopped: { StopSignals.request != 0 })
-        if StopSignals.request != 0 {
-            tell("stopped by a signal, \(results.missingCells) runs are missing; the same command goes on")
+        if StopSignals.request != 0, results.missingCells > 0 {
+            tell(
+                experiment.keepsCells
+                    ? "stopped by a signal, \(results.missingCells) runs are missing; the same command goes on"
+                    : "stopped by a signal before all was computed: nothing is written, and the same command begins anew"
+            )
             throw ExitCode(Failure.Kind.resumable.rawValue)
         }
         if json {

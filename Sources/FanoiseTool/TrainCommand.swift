@@ -25,7 +25,11 @@ struct TrainCommand: ParsableCommand {
         name: .customLong("set"), parsing: .singleValue,
         help: "Override a key of the configuration: a.b=value. Repeatable.")
     var overrides: [String] = []
-    @Option(help: "auto: from the newest valid checkpoint, if any; never: a fresh start; PATH: from that checkpoint.")
+    @Option(
+        help: """
+            auto: from the newest valid checkpoint, if any; never: a fresh start; PATH: from that checkpoint; later ones of the run \
+            are set aside as step-N.abandoned, so that --resume auto goes on from there.
+            """)
     var resume = "auto"
     @Option(
         name: .customLong("allow-change"), parsing: .singleValue,
@@ -59,7 +63,8 @@ struct TrainCommand: ParsableCommand {
             if summary.wasStopped { stoppedStep.withLock { $0 = summary.step } }
             guard communicator.rank == 0 else { return }
             if summary.wasStopped {
-                tell("stopped by a signal after step \(summary.step); the same command goes on from there")
+                let how = resume == .automatic ? "the same command goes on" : "go on with --resume auto"
+                tell("stopped by a signal after step \(summary.step); \(how) from there")
             }
             if json { try printJSON(TrainResult(summary, trainer)) }
         }

@@ -19,7 +19,7 @@ enum Phase: String, Sendable {
 ///
 /// The file is `{"phase":"step","ranks":2,"step":120,"steps":700,"time":1764159837.25}`: the last step that was completed, the phase
 /// that followed it, and when (seconds since 1970). It is replaced whole, at most four times a second while steps follow each other,
-/// and at once when another phase begins. It is a sign, not a record: it is not made durable, and where the disk is full only its
+/// and at once when another phase begins; in a start-up every second in which the rank has got on. It is a sign, not a record: it is not made durable, and where the disk is full only its
 /// modification time changes.
 final class Heartbeat: Sendable {
     struct State: Sendable {
@@ -42,7 +42,24 @@ final class Heartbeat: Sendable {
 
     var state: State { current.withLock { $0 } }
 
+    /// The file is kept from now on where a supervisor has prepared that: the folder is there, and no heartbeat in it, which might be
+    /// that of another process that trains there.
+    func announce(at path: String) {
+        let (files, folder) = (FileManager.default, (path as NSString).deletingLastPathComponent)
+        if files.fileExists(atPath: folder), !files.fileExists(atPath: path) { write(to: path, steps: 0) }
+    }
+
+    /// Renews the file in a start-up, where no steps do, and which may take any time. Called as long as the rank gets on (Watchdog).
+    func renewStart() {
+        file.withLock { file in
+            let now = self.state
+            guard let path = file?.path, now.phase == .start else { return }
+            put(now.phase, now.step, path)
+        }
+    }
+
     /// From now on the file is kept, too.
+    /// - Parameter count: of the whole run; 0 while that is not known.
     func write(to path: String, steps count: Int) {
         steps.withLock { $0 = count }
         file.withLock { $0 = File(path: path) }

@@ -15,7 +15,7 @@ public enum Resume: Sendable, Equatable {
     case automatic
     /// From the start; refused when the folder holds checkpoints.
     case never
-    /// A checkpoint's folder.
+    /// A checkpoint's folder; the run's later ones are set aside.
     case path(String)
 
     /// From the word or path of `--resume`.
@@ -161,6 +161,15 @@ final class RunCheckpoints {
         self.communicator = communicator
     }
 
+    /// Sets aside what a run that goes on from `step` leaves: the checkpoints of later steps. Local, to rank 0, which holds the run's lock.
+    /// - Returns: what to say of it; nil when there are none.
+    func abandon(after step: Int) throws -> String? {
+        let names = try store.abandon(after: step, best: best)
+        guard !names.isEmpty else { return nil }
+        return "later checkpoints of the course that is left here are set aside: \(names.joined(separator: ", ")) in "
+            + "\(store.directory); remove them when nobody wants them"
+    }
+
     /// Whether `value` is better than every evaluation that a checkpoint was kept for.
     func isBest(_ value: Double) -> Bool {
         guard let best, best.measure == configuration.checkpoint.best.measure else { return !value.isNaN }
@@ -303,6 +312,19 @@ final class RunCheckpoints {
 extension RunConfig.Best {
     /// The deciding measure's name in metrics.jsonl; nil when no evaluation decides.
     var measure: String? { self.set.map { "\($0).\(metric)" } }
+}
+
+extension RunConfig {
+    /// - Throws: `Failure(.configuration)` when the measure that is to decide is none that an evaluation gives.
+    func requireBestMeasure() throws {
+        guard let set = checkpoint.best.set, let measure = checkpoint.best.measure else { return }
+        let known = EvaluationReport.measureKeys(prefix: set, dimensions: loss.matryoshka.dimensions.values.sorted())
+        guard known.contains(measure) else {
+            throw Failure(
+                .configuration,
+                "checkpoint.best: no measure is called '\(measure)'; there are \(known.joined(separator: ", "))")
+        }
+    }
 }
 
 extension Set<String> {

@@ -71,6 +71,7 @@ public final class Trainer {
         folder = RunFolder(configuration.folder)
         heartbeat = Heartbeat(ranks: communicator.size)
         watchdog = Watchdog(heartbeat, communicator: communicator)
+        if communicator.rank == 0 { heartbeat.announce(at: folder.heartbeat) }
         var warnings: [String] = []
         if let layout = try agreeOnWorld(communicator: communicator) { warnings.append(layout) }
         cores = try CoreShare.agree(on: .value(blasThreads()), communicator: communicator)
@@ -78,6 +79,7 @@ public final class Trainer {
         try communicator.requireAgreement(
             on: configuration.yaml, what: "configuration",
             remedy: "give every rank the same file and the same --set options")
+        try configuration.requireBestMeasure()
 
         let source = try agreed(communicator) { try configuration.trainingSource() }
         try communicator.requireAgreement(
@@ -135,13 +137,16 @@ public final class Trainer {
             }
         }
         let folder = folder
-        lock = try agreed(communicator) {
-            guard communicator.rank == 0 else { return nil }
+        let (held, abandoned): (RunLock?, String?) = try agreed(communicator) {
+            guard communicator.rank == 0 else { return (nil, nil) }
             try folder.create()
             let lock = try folder.lock()
+            var abandoned: String?
+            if case .path = resume { abandoned = try checkpoints.abandon(after: done) }
             try RunFolder.write(Data(configuration.yaml.utf8), to: folder.configuration)
-            return lock
+            return (lock, abandoned)
         }
+        lock = held
         if lock != nil {
             if done < steps { folder.unmarkDone() }
             heartbeat.write(to: folder.heartbeat, steps: steps)
@@ -160,6 +165,7 @@ public final class Trainer {
         checkpoints.warn = { [log] in log.warn($0) }
         step.placeOfRow = { [source] in try? source.row($0, alternatives: false).place }
         for warning in warnings { log.warn(warning) }
+        abandoned.map { log.say($0) }
     }
 
     /// Trains to the end, or to a signal.
@@ -188,7 +194,7 @@ public final class Trainer {
         // A run that was stopped at a step that was due for evaluation makes up for it.
         if done > 0, isDue(configuration.evaluate.every), evaluatedStep < done {
             guard let evaluation = try evaluate() else { return summary(stopped: true) }
-            if let best = try bestValue(of: evaluation) { try save(best: best, waits: false) }
+            if let best = bestValue(of: evaluation) { try save(best: best, waits: false) }
         }
         log.resumeTiming()
         while true {
@@ -210,7 +216,7 @@ public final class Trainer {
             let evaluates = !stops && (isLast || isDue(configuration.evaluate.every))
             let evaluation = evaluates ? try evaluate() : []
             stops = stops || evaluation == nil
-            let best = try bestValue(of: evaluation ?? [])
+            let best = bestValue(of: evaluation ?? [])
             if isLast || stops || best != nil || isDue(configuration.checkpoint.every) {
                 try save(best: best, waits: isLast || stops)
                 // Asked to stop meanwhile: the step to come would only have to be saved again.
@@ -263,15 +269,11 @@ public final class Trainer {
     }
 
     /// The deciding measure of an evaluation when it is the best so far, else nil.
-    private func bestValue(of evaluation: [Evaluation]) throws -> Double? {
-        guard let measure = configuration.checkpoint.best.measure, !evaluation.isEmpty else { return nil }
+    private func bestValue(of evaluation: [Evaluation]) -> Double? {
+        guard let measure = configuration.checkpoint.best.measure else { return nil }
+        // Whether there is such a measure was asked before training (`requireBestMeasure`).
         let measures = evaluation.flatMap { $0.report.measures(prefix: $0.name) }
-        guard let found = measures.first(where: { $0.key == measure }) else {
-            throw Failure(
-                .configuration,
-                "checkpoint.best: no measure is called '\(measure)'; there are \(measures.map(\.key).joined(separator: ", "))"
-            )
-        }
+        guard let found = measures.first(where: { $0.key == measure }) else { return nil }
         return checkpoints.isBest(found.value) ? found.value : nil
     }
 
@@ -294,7 +296,8 @@ public final class Trainer {
                 evaluator.perturbation = options.perturbation
                 return try plain
                     + evaluationSets.map {
-                        Evaluation(name: "\($0.name)_perturbed", report: try evaluator.evaluate($0.set))
+                        Evaluation(
+                            name: RunConfig.Evaluate.perturbed($0.name), report: try evaluator.evaluate($0.set))
                     }
             }
             try agreed(communicator) {

@@ -2,13 +2,15 @@
 // which a collective's own deadline ends (Collectives), and what others see of a run (Heartbeat).
 
 import Collectives
+import Datasets
 import Failures
 import Foundation
 import Synchronization
 
 /// A thread that ends the process once the process has done nothing for the deadline: it used next to no processor time, and no phase
 /// began or step ended. A rank that waits for others under MPI asks for messages all the time, and so is never idle; one that waits for a
-/// file server, a pipe or a device is. Slow work is work: there is no bound on it here.
+/// file server, a pipe or a device is. One that waits for another to unpack its data is not, as long as that one gets on. Slow work is work:
+/// there is no bound on it here.
 ///
 /// After a request to stop five seconds of this suffice, except in the middle of a checkpoint.
 final class Watchdog: Sendable {
@@ -37,6 +39,10 @@ final class Watchdog: Sendable {
                 // Gone, too, when making the trainer has failed.
                 guard let self, !self.isStopped.load(ordering: .relaxed) else { return }
                 let (time, state) = idle.look(heartbeat, share: Self.idleShare)
+                if time == .zero {
+                    heartbeat.renewStart()
+                    idle.leaveOut()
+                }
                 // In a step, a rank that does nothing waits for others, who are about to be named by the collective.
                 if state.phase == .step, size > 1 { continue }
                 let isAsked = stopRequested() && state.phase != .checkpoint
@@ -81,6 +87,7 @@ private struct Idleness {
     private var lastLook = ContinuousClock.now
     private var lastTime = Self.processTime
     private var lastBeat: ContinuousClock.Instant
+    private var lastUnpacking = Unpacking.progress
 
     init(_ heartbeat: Heartbeat) { lastBeat = heartbeat.state.since }
 
@@ -88,12 +95,16 @@ private struct Idleness {
     /// absence, a second.
     mutating func look(_ heartbeat: Heartbeat, share: Double) -> (Duration, Heartbeat.State) {
         let (now, time, state) = (ContinuousClock.now, Self.processTime, heartbeat.state)
-        let elapsed = now - lastLook
-        let isIdle = time - lastTime < elapsed * share + .microseconds(200) && state.since == lastBeat
+        let (elapsed, unpacking) = (now - lastLook, Unpacking.progress)
+        let hasMoved = state.since != lastBeat || unpacking != lastUnpacking
+        let isIdle = time - lastTime < elapsed * share + .microseconds(200) && !hasMoved
         idle = isIdle ? idle + min(elapsed, .seconds(1)) : .zero
-        (lastLook, lastTime, lastBeat) = (now, time, state.since)
+        (lastLook, lastTime, lastBeat, lastUnpacking) = (now, time, state.since, unpacking)
         return (idle, state)
     }
+
+    /// Processor time since the last look is the watchdog's own, and no work.
+    mutating func leaveOut() { lastTime = Self.processTime }
 
     /// Processor time of all threads so far.
     private static var processTime: Duration {

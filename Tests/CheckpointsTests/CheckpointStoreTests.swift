@@ -70,6 +70,27 @@ import Testing
         #expect(folder.steps == ["step-00000002", "step-00000003", "step-00000009"])
     }
 
+    /// Set aside, later checkpoints are found no more, and the best is one of those that are left.
+    @Test func laterStepsAreSetAside() throws {
+        let folder = try TemporaryFolder()
+        let store = CheckpointStore(directory: folder.store, keep: 9)
+        let best = [3, 20].map { BestCheckpoint(step: $0, measure: "held.mrr", value: 0.5) }
+        for step in [3, 20, 100] { try TrainedModel.save(step, to: store, best: best[step == 3 ? 0 : 1], SoloWorld()) }
+        #expect(try store.abandon(after: 100, best: best[1]).isEmpty)
+        #expect(folder.steps == ["best.json", "step-00000003", "step-00000020", "step-00000100"])
+        #expect(
+            try store.abandon(after: 3, best: best[0]) == ["step-00000100.abandoned", "step-00000020.abandoned"])
+        let left = ["best.json", "step-00000003", "step-00000020.abandoned", "step-00000100.abandoned"]
+        #expect(folder.steps == left)
+        let mark = try Data(contentsOf: URL(filePath: "\(folder.store)/best.json"))
+        #expect(try JSONDecoder().decode(BestCheckpoint.self, from: mark) == best[0])
+        #expect(try store.latest(communicator: SoloWorld()) { Issue.record("\($0)") }?.step == 3)
+        // A second time, in place of what the first set aside.
+        try TrainedModel.save(20, to: store, SoloWorld())
+        #expect(try store.abandon(after: 3, best: nil) == ["step-00000020.abandoned"])
+        #expect(folder.steps == Array(left.dropFirst()))
+    }
+
     /// Damaged checkpoints do not count, so the last usable ones stay.
     @Test func damagedCheckpointsTakeNoPlace() throws {
         let folder = try TemporaryFolder()

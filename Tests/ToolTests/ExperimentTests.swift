@@ -173,7 +173,39 @@ import Testing
         try grid.write("experiment.yaml", text.replacingOccurrences(of: "test.query", with: "tset.query"))
         let outcome = try Program.run(grid.arguments)
         #expect(outcome.code == 78 && outcome.errors.contains("no measure is called 'tset.query_to_target"))
+        // One that no arm has, beside one that all have: said once all runs are there, of which none is lost.
+        try grid.write(
+            "experiment.yaml", text.replacingOccurrences(of: "Precision@1}", with: "Precision@1, tset.uniformity: U}"))
+        for _ in 1...2 {
+            let late = try Program.run(grid.arguments)
+            #expect(late.code == 78 && late.errors.contains("no measure is called 'tset.uniformity'"))
+            #expect(grid.records.count == 4)
+        }
         let missing = try Program.run(["experiment", "--config", grid.folder.file("none.yaml")])
         #expect(missing.code == 66 && missing.messages.count == 1)
+    }
+
+    /// Of gradients, too, --results-only computes nothing: it shows what is there, and says what to do when nothing is.
+    @Test func resultsOfGradientsAreKept() throws {
+        let folder = try TemporaryFolder()
+        let file = folder.file("gradient.yaml")
+        let text = """
+            name: gradient
+            title: Gradients
+            kind: gradient
+            question: Any?
+            method: Draws.
+            expectation: None.
+            gradient: {deviation: 0.005, samples: 100}
+            seeds: 2
+            """
+        try Data((text + "\n").utf8).write(to: URL(fileURLWithPath: file))
+        let arguments = ["experiment", "--config", file, "--output", folder.file("out"), "--json"]
+        let early = try Program.run(arguments + ["--results-only"])
+        #expect(early.code == 66 && early.messages.count == 1, "\(early.errors)")
+        let computed = try Program.run(arguments)
+        try #require(computed.code == 0, "\(computed.errors)")
+        let shown = try Program.run(arguments + ["--results-only"])
+        #expect(shown.code == 0 && shown.output == computed.output)
     }
 }

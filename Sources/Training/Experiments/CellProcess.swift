@@ -61,8 +61,8 @@ final class CellProcess {
         switch Failure.Kind(rawValue: code) {
         case nil where code == 0:
             return .done(record(values: try CellRecord.values(of: cell.folder), seconds))
-        // Numbers that are not finite, and contracts broken by them, are results: of a collapse, of a rate that is too high.
-        case .data where message.contains("finite"):
+        // A result: of a collapse, of a rate that is too high. Input that is not finite is none.
+        case .data where Divergence.isMeant(by: message):
             return .done(record(values: [:], seconds, failure: message))
         case .resumable: return .stopped
         case nil where code >= 128: return .stopped

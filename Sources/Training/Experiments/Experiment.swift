@@ -10,6 +10,8 @@ public struct Experiment {
     private enum Kind {
         case runs(ExperimentRunner)
         case gradient(GradientExperiment)
+        /// Of an experiment that has no cells to take up, when nothing is to be computed.
+        case kept(path: String)
     }
 
     public let folder: String
@@ -25,17 +27,24 @@ public struct Experiment {
         switch config.kind {
         case .runs:
             kind = .runs(try ExperimentRunner(config, options: options, program: program, command: command))
+        case .gradient where options.limit == 0: kind = .kept(path: "\(folder)/results.json")
         case .gradient: kind = .gradient(GradientExperiment(config: config, command: command))
         }
     }
 
-    /// Computes what is missing and writes `results.json`, `results.csv` and `report.html`.
+    /// Whether a run that is stopped leaves what the next one takes up.
+    public var keepsCells: Bool { if case .runs = kind { true } else { false } }
+
+    /// Computes what is missing and writes `results.json`, `results.csv` and `report.html`: nothing when it is stopped and there are no
+    /// cells to take up, for those of another run may be whole.
     public func run(say: (String) -> Void, isStopped: () -> Bool) throws -> ExperimentResults {
         let results =
             switch kind {
             case .runs(let runner): try runner.run(say: say, isStopped: isStopped)
             case .gradient(let gradient): try gradient.run(say: say, isStopped: isStopped)
+            case .kept(let path): try ExperimentResults.read(path)
             }
+        guard keepsCells || results.missingCells == 0 else { return results }
         do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
             throw Failure(.cannotCreate, "\(folder) cannot be created; choose another folder with --output")
         }

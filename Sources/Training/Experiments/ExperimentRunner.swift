@@ -92,6 +92,10 @@ public struct ExperimentRunner {
             }
         }
         if let problem { throw problem }
+        let whole = records.compactMap { $0 }
+        if whole.count == records.count, whole.contains(where: { $0.failure == nil }) {
+            try requireMeasures(config.measures.items.map(\.key), of: whole)
+        }
         return try results(records)
     }
 
@@ -112,15 +116,20 @@ public struct ExperimentRunner {
 
     private func finish(_ record: CellRecord, _ cell: ExperimentPlan.Cell) throws {
         // Others may be of some arms alone: runs without noise have no spectrum.
-        if record.failure == nil, let measure = config.measures.items.first, record.values[measure.key] == nil {
-            let known = record.values.keys.filter { !$0.hasPrefix("early.") && !$0.hasPrefix("late.") }.sorted()
-            throw Failure(
-                .configuration,
-                "measures: no measure is called '\(measure.key)'; a run of this experiment has \(known.joined(separator: ", "))"
-            )
-        }
+        if record.failure == nil { try requireMeasures(config.measures.items.prefix(1).map(\.key), of: [record]) }
         try record.write(to: cell.folder)
         if !options.keepsCheckpoints { try? FileManager.default.removeItem(atPath: cell.folder.checkpoints) }
+    }
+
+    /// Throws when a measure is in none of the records: its name is mistaken.
+    private func requireMeasures(_ measures: [String], of records: [CellRecord]) throws {
+        let missing = measures.first { key in !records.contains { $0.values[key] != nil } }
+        guard let missing else { return }
+        let known = Set(records.flatMap(\.values.keys)).filter { !$0.hasPrefix("early.") && !$0.hasPrefix("late.") }
+        throw Failure(
+            .configuration,
+            "measures: no measure is called '\(missing)'; a run of this experiment has \(known.sorted().joined(separator: ", "))"
+        )
     }
 
     private func summary(_ record: CellRecord) -> String {

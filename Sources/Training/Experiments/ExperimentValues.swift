@@ -13,13 +13,6 @@ extension ConfigTree {
     }
 }
 
-/// The entries of a mapping, or none for null; nil for anything else.
-private func entries(_ tree: ConfigTree) -> [ConfigTree.Entry]? {
-    if tree.isNull { return [] }
-    guard case .mapping(let entries) = tree.content, entries.allSatisfy({ !$0.key.isEmpty }) else { return nil }
-    return entries
-}
-
 private func flowMapping(_ items: [(String, String)]) -> String {
     "{" + items.map { "\($0.0.yaml): \($0.1)" }.joined(separator: ", ") + "}"
 }
@@ -28,7 +21,7 @@ extension ExperimentConfig.Settings {
     static var typeName: String { "mapping of keys to values" }
 
     init?(_ tree: ConfigTree) {
-        guard let entries = entries(tree) else { return nil }
+        guard let entries = tree.entries else { return nil }
         items = entries.map { ExperimentResults.Setting(key: $0.key, value: $0.value.flow) }
     }
 
@@ -42,7 +35,7 @@ extension ExperimentConfig.Arms {
     static var typeName: String { "mapping of names to mappings of keys to values" }
 
     init?(_ tree: ConfigTree) {
-        guard let entries = entries(tree) else { return nil }
+        guard let entries = tree.entries else { return nil }
         for entry in entries {
             guard let settings = ExperimentConfig.Settings(entry.value) else { return nil }
             items.append(Item(name: entry.key, settings: settings))
@@ -56,7 +49,7 @@ extension ExperimentConfig.Grid {
     static var typeName: String { "mapping of keys to sequences of values" }
 
     init?(_ tree: ConfigTree) {
-        guard let entries = entries(tree) else { return nil }
+        guard let entries = tree.entries else { return nil }
         for entry in entries {
             guard case .sequence(let values) = entry.value.content, !values.isEmpty else { return nil }
             items.append(Item(key: entry.key, values: values.map(\.flow)))
@@ -102,7 +95,7 @@ extension ExperimentConfig.Measures {
     static var typeName: String { "mapping of measures to labels" }
 
     init?(_ tree: ConfigTree) {
-        guard let entries = entries(tree) else { return nil }
+        guard let entries = tree.entries else { return nil }
         for entry in entries {
             guard let label = String(entry.value) else { return nil }
             items.append(Item(key: entry.key, label: label))
