@@ -55,6 +55,14 @@ public final class ResumableNPYWriter {
             close(descriptor)
             throw Failure(.cannotCreate, "\(path): another process is writing it; wait for it or write elsewhere")
         }
+        // The lock may have become free because its holder has just given the file its final name.
+        var (held, named) = (stat(), stat())
+        guard fstat(descriptor, &held) == 0, stat(path + ".partial", &named) == 0, held.st_ino == named.st_ino,
+            held.st_dev == named.st_dev
+        else {
+            close(descriptor)
+            throw Failure(.cannotCreate, "\(path): another process has just finished it; use it or write elsewhere")
+        }
         let header = NPYHeader.bytes(descriptor: type.descriptor, shape: [rows, columns])
         let found = Self.resumable(
             descriptor, path: path, made: made, header: header, rowBytes: columns * type.byteCount, rows: rows)

@@ -28,7 +28,7 @@ public final class SafetensorsFile: Sendable {
         metadata = header.metadata
         memory = try file.map()
         dataOffset = header.dataOffset
-        indexByName = Dictionary(uniqueKeysWithValues: header.entries.enumerated().map { ($1.name, $0) })
+        indexByName = try Dictionary(members: header.entries.enumerated().map { ($1.name, $0) }, of: path)
     }
 
     /// Names of the tensors, in the order of their bytes.

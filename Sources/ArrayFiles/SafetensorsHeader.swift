@@ -125,13 +125,13 @@ struct SafetensorsHeader {
         guard case .object(let members) = value else {
             throw Failure(.data, "\(path): expected __metadata__ to be an object of strings")
         }
-        return try Dictionary(
-            uniqueKeysWithValues: members.map { key, value in
-                guard case .string(let text) = value else {
-                    throw Failure(.data, "\(path): expected __metadata__ '\(key)' to be a string")
-                }
-                return (key, text)
-            })
+        let texts = try members.map { key, value in
+            guard case .string(let text) = value else {
+                throw Failure(.data, "\(path): expected __metadata__ '\(key)' to be a string")
+            }
+            return (key, text)
+        }
+        return try Dictionary(members: texts, of: "\(path): __metadata__")
     }
 
     private static func entry(name: String, value: StrictJSON, path: String) throws -> SafetensorsEntry {

@@ -1,5 +1,6 @@
 // JSON that says everything once. Not here: what the values mean (SafetensorsHeader.swift).
 
+import Failures
 import Foundation
 
 /// A JSON value whose objects keep their keys in the order of the text.
@@ -60,6 +61,11 @@ public enum StrictJSON: Equatable, Sendable {
             }
         }
         return result + "\""
+    }
+
+    /// `texts`, each quoted, as an array.
+    public static func quoted(_ texts: [String]) -> String {
+        "[" + texts.map { quoted($0) }.joined(separator: ",") + "]"
     }
 
     private struct Parser {
@@ -215,6 +221,23 @@ public enum StrictJSON: Equatable, Sendable {
             let rest = String(decoding: bytes[position...].prefix(20), as: UTF8.self)
             return Malformed(
                 byte: position, expected: expected, found: found ?? (position == bytes.count ? "the end" : "'\(rest)'"))
+        }
+    }
+}
+
+extension Dictionary where Key == String {
+    /// The members of an object of a file, each under its key.
+    ///
+    /// The parser refuses keys of equal bytes; texts are equal, too, where only their canonical forms are, as é in one scalar and in two.
+    /// - Throws: `Failure(.data)` naming `place` and the key.
+    package init(members: [(String, Value)], of place: String) throws {
+        self.init(minimumCapacity: members.count)
+        for (key, value) in members {
+            guard updateValue(value, forKey: key) == nil else {
+                throw Failure(
+                    .data,
+                    "\(place): expected each key once, found '\(key)' in two forms of Unicode; rename one of them")
+            }
         }
     }
 }

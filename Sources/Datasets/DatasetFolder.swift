@@ -51,24 +51,3 @@ struct DatasetFolder {
         }
     }
 }
-
-/// JSON text, for lines whose keys stand in a fixed and readable order.
-enum JSONText {
-    static func list(_ values: [String]) -> String { "[" + values.map(quoted).joined(separator: ",") + "]" }
-
-    /// A JSON string: quotation mark, backslash and control characters escaped, everything else as it is.
-    static func quoted(_ value: String) -> String {
-        var result = "\""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\u{0}"..."\u{1F}":
-                let hex = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
-    }
-}

@@ -32,9 +32,12 @@ struct PredictionOptions: ParsableArguments, Sendable {
         else {
             throw ValidationError("--ranks \(ranks): expected numbers of ranks such as 1,2,4,8")
         }
-        guard ranksPerNode ?? 1 >= 1, coresPerNode ?? 1 >= 1, network ?? 1 > 0, message ?? 0 >= 0 else {
+        guard [ranksPerNode, coresPerNode].allSatisfy({ (1...1_000_000).contains($0 ?? 1) }), network ?? 1 > 0,
+            message ?? 0 >= 0
+        else {
             throw ValidationError(
-                "--ranks-per-node, --cores-per-node and --network must be above 0, --message not below")
+                "--ranks-per-node and --cores-per-node must be from 1 to 1000000, --network above 0, --message not below"
+            )
         }
     }
 

@@ -16,7 +16,7 @@ struct EmbedCommand: ParsableCommand {
         discussion: """
             FILE is data like that of training (the side's column of the run's configuration is read; other columns may be missing) or, \
             for a text side, plain text with one text a line. Rows are sharded over ranks, encoded chunk by chunk and written as they \
-            come: memory does not grow with their number. What is written does not depend on the number of ranks. A job that was \
+            come: a row costs a few bytes of memory, for its place. What is written does not depend on the number of ranks. A job that was \
             stopped goes on where it was when it is started again with the same arguments; OUTPUT.partial and OUTPUT.progress hold \
             what was done until then.
             """)
@@ -32,7 +32,7 @@ struct EmbedCommand: ParsableCommand {
     @Flag(help: "Print one JSON object on standard output.") var json = false
 
     func validate() throws {
-        guard chunk > 0 else { throw ValidationError("--chunk \(chunk) must be at least 1") }
+        try requireCount("--chunk", chunk)
         guard saveEvery >= 0 else { throw ValidationError("--save-every \(saveEvery) must be 0 or more") }
     }
 

@@ -38,7 +38,7 @@ struct EvaluateCommand: ParsableCommand {
     @Flag(help: "Print one JSON object on standard output.") var json = false
 
     func validate() throws {
-        guard chunk > 0 else { throw ValidationError("--chunk \(chunk) must be at least 1") }
+        try requireCount("--chunk", chunk)
         guard classify != nil || classes == nil && templates == nil else {
             throw ValidationError("--classes and --templates belong to --classify PATH")
         }
@@ -129,7 +129,7 @@ struct EvaluateCommand: ParsableCommand {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         let files = FileManager.default
         var isFolder: ObjCBool = false
-        if files.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+        if path.hasSuffix("/") || files.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue {
             throw Failure(.cannotCreate, "\(path): expected a file or nothing to write to, found a directory")
         }
         guard files.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue,

@@ -34,8 +34,8 @@ struct MineCommand: ParsableCommand {
     @Flag(help: "Print one JSON object on standard output.") var json = false
 
     func validate() throws {
-        guard chunk > 0 else { throw ValidationError("--chunk \(chunk) must be at least 1") }
-        guard negatives > 0 else { throw ValidationError("--negatives \(negatives) must be at least 1") }
+        try requireCount("--chunk", chunk)
+        try requireCount("--negatives", negatives)
         _ = try bounds()
     }
 
@@ -43,8 +43,11 @@ struct MineCommand: ParsableCommand {
     private func bounds() throws -> (Int, Int)? {
         guard let range else { return nil }
         let parts = range.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
-        guard parts.count == 2, let first = parts[0], let last = parts[1], first >= 0, last >= first + negatives else {
-            throw ValidationError("--range \(range) must be A:B with 0 ≤ A and A + \(negatives) ≤ B")
+        guard parts.count == 2, let first = parts[0], let last = parts[1], first >= 0, last <= largestCount,
+            first <= last - negatives
+        else {
+            throw ValidationError(
+                "--range \(range) must be A:B with 0 ≤ A and A + \(negatives) ≤ B ≤ \(largestCount)")
         }
         return (first, last)
     }

@@ -42,8 +42,8 @@ struct SearchCommand: ParsableCommand {
     private static let shown = 10
 
     func validate() throws {
-        guard top > 0 else { throw ValidationError("--top \(top) must be at least 1") }
-        guard chunk > 0 else { throw ValidationError("--chunk \(chunk) must be at least 1") }
+        try requireCount("--top", top)
+        try requireCount("--chunk", chunk)
         guard [text, image, queries].count(where: { $0 != nil }) == 1 else {
             throw ValidationError("give exactly one of --text TEXT, --image FILE and --queries FILE")
         }
@@ -100,6 +100,12 @@ struct SearchCommand: ParsableCommand {
             try questions.map { try model.embeddings(of: $0, side: side, chunk: chunk, communicator: communicator) }
             ?? agreed(communicator) {
                 let array = try StoredMatrix(npy: queries ?? "")
+                guard array.columns == model.columns else {
+                    throw Failure(
+                        .data,
+                        "\(array.name) has shape [\(array.rows), \(array.columns)], but the model's embeddings have "
+                            + "\(model.columns) columns; embed the queries with this model, or leave it out")
+                }
                 return try array.floats(0..<array.rows)
             }
         let shown = try agreed(communicator) { try rows.map { try model.rows(of: $0, side: side.other) } }

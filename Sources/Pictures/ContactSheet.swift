@@ -137,7 +137,7 @@ public struct ContactSheet: Sendable {
         let inner = box.inset(by: Self.frame - 1)
         sheet.fill(inner, Self.paper, radius: 6)
         let side = pictureSide - 4
-        let square = cell.picture.paddedToSquare().resized(width: side, height: side)
+        let square = cell.picture.squared(side)
         sheet.draw(square, x: box.x + (box.width - side) / 2, y: box.y + (box.height - side) / 2)
     }
 }

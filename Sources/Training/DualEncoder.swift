@@ -32,7 +32,7 @@ public final class DualEncoder {
         (query, target, isShared) = (draft.query, draft.target, draft.isShared)
         (logTemperature, bias, firstOfLoss) = (draft.logTemperature, draft.bias, draft.firstOfLoss)
         plan = draft.plan
-        parameters = Parameters(plan, seed: seed, frozen: draft.frozen, memory: memory)
+        parameters = Parameters(plan, seed: seed, frozen: draft.frozen, memory: memory, use: draft.use)
     }
 
     /// One side's encoder.

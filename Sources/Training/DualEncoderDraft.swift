@@ -20,6 +20,7 @@ struct DualEncoderDraft {
     /// Elements of all parameters, and of those that are trained.
     let valueCount: Int
     let gradientCount: Int
+    let use: ParameterUse
 
     /// - Parameters:
     ///   - query, target: declare an encoder under the given name; without a target both sides are the first.
@@ -27,10 +28,12 @@ struct DualEncoderDraft {
     ///   - bias: initial b.
     ///   - lowRank: which linear layers get adapters.
     ///   - freeze: patterns over the names of parameters that are not to be trained.
+    ///   - use: whether the model is to be trained.
     /// - Throws: `Failure(.configuration)` when memory does not suffice, a pattern means nothing, or nothing is left to train.
     init(
         query: (inout ParameterPlan, String) -> any Encoder, target: ((inout ParameterPlan, String) -> any Encoder)?,
-        temperature: Float, bias: Float, lowRank: LowRankOptions? = nil, freeze: [NamePattern] = []
+        temperature: Float, bias: Float, lowRank: LowRankOptions? = nil, freeze: [NamePattern] = [],
+        use: ParameterUse = .training
     ) throws {
         var plan = ParameterPlan(lowRank: lowRank)
         isShared = target == nil
@@ -48,19 +51,24 @@ struct DualEncoderDraft {
                     + "a pattern after '!', such as '!*.projection'")
         }
         self.plan = plan
+        self.use = use
         (valueCount, gradientCount) = (plan.layout.count, plan.layout.movingBehind(frozen).front.count)
-        // Values, and of what is trained also gradients and two moments, four bytes each.
-        let (needed, memory) = (4 * valueCount + 12 * gradientCount, Machine.current().memoryBytes)
+        let (needed, memory) = (neededBytes, Machine.current().memoryBytes)
         guard needed <= memory else {
             throw Failure(
                 .configuration,
-                "a model of \(plan.layout.parameterCount) parameters needs \(needed) bytes to train, this machine has \(memory): lower "
-                    + "model.*.width, depth, vocabulary or context")
+                "a model of \(plan.layout.parameterCount) parameters needs \(needed) bytes\(use == .training ? " to train" : ""), this "
+                    + "machine has \(memory): "
+                    + (use == .training
+                        ? "lower model.*.width, depth, vocabulary or context" : "use it on a machine with more"))
         }
         precondition(
             self.query.outputColumns == self.target.outputColumns,
             "embedding widths \(self.query.outputColumns) and \(self.target.outputColumns) differ")
     }
+
+    /// Bytes of values, and, of what is trained, of gradients and two moments.
+    var neededBytes: Int { 4 * valueCount + (use == .training ? 12 * gradientCount : 0) }
 
     /// Memory as the world lays it out: one copy of the parameters a node, gradients that neighbours can read. *Collective.*
     func memory(_ communicator: any Communicator) throws -> ParameterMemory {

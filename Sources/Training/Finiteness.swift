@@ -7,6 +7,17 @@ import Failures
 import Kernels
 import Losses
 
+/// Tells training that has diverged from input that is wrong, by what a run says at its end.
+enum Divergence {
+    /// Of an evaluation between two steps.
+    static let ofEmbeddings = "the model's embeddings are not finite"
+
+    static func isMeant(by message: String) -> Bool {
+        let words = message.replacing(#/^\[rank [^\]]*\] /#, with: "")
+        return words.contains(#/^step [0-9]+: [^:]* not finite:/#) || words.hasPrefix(ofEmbeddings)
+    }
+}
+
 extension TrainingStep {
     /// Runs what throws when it meets a value that is not finite, and adds the step to what it says.
     func requireFinite<Value>(step: Int, _ body: () throws -> Value) throws -> Value {

@@ -43,7 +43,12 @@ struct SideTokenizers {
     subscript(side: Side) -> (any TextTokenizer)? { bySide[side] }
 
     /// Rows that a vocabulary is learnt from at most; more are sampled evenly.
-    private static let maximumRows = 200_000
+    static let maximumRows = 200_000
+
+    /// The rows that a vocabulary is learnt from.
+    static func sample(of count: Int) -> StrideTo<Int> {
+        stride(from: 0, to: count, by: max(1, (count + maximumRows - 1) / maximumRows))
+    }
 
     /// Learns a vocabulary from each text side of the training data, or one from both for a shared encoder: a function of the data, the
     /// same on every rank. Published sides have their own.
@@ -53,7 +58,7 @@ struct SideTokenizers {
         for sides in groups {
             guard case .text(let text) = configuration.encoder(sides[0]) else { continue }
             var texts: [String] = []
-            for index in stride(from: 0, to: source.count, by: max(1, source.count / Self.maximumRows)) {
+            for index in Self.sample(of: source.count) {
                 let row = try source.row(index)
                 for side in sides {
                     switch side == .query ? row.query : row.target {

@@ -9,15 +9,15 @@ import Layers
 extension DualEncoder {
     /// The model that a configuration describes, with initial weights; those of published towers are not in it yet (`ModelOrigins.fill`).
     /// - Throws: as `DualEncoderDraft`.
-    convenience init(_ configuration: RunConfig, _ assets: ModelAssets) throws {
-        self.init(try DualEncoderDraft(configuration, assets), seed: configuration.seed)
+    convenience init(_ configuration: RunConfig, _ assets: ModelAssets, use: ParameterUse = .training) throws {
+        self.init(try DualEncoderDraft(configuration, assets, use: use), seed: configuration.seed)
     }
 }
 
 extension DualEncoderDraft {
     /// The model that a configuration describes.
     /// - Throws: `Failure(.configuration)` when the width of the embeddings is not decided, or nested ones are wider.
-    init(_ configuration: RunConfig, _ assets: ModelAssets) throws {
+    init(_ configuration: RunConfig, _ assets: ModelAssets, use: ParameterUse = .training) throws {
         let embedding = try configuration.embeddingColumns(assets.origins)
         if let widest = configuration.loss.matryoshka.dimensions.values.max(), widest > embedding {
             throw Failure(
@@ -40,7 +40,7 @@ extension DualEncoderDraft {
             temperature: Float(loss.temperature.initial.resolved(RunConfig.Temperature.standard)),
             bias: Float(loss.bias.initial.resolved(RunConfig.Bias.standard)),
             lowRank: configuration.model.lora.options(names: assets.origins.layerNames(configuration)),
-            freeze: configuration.model.freeze.patterns)
+            freeze: configuration.model.freeze.patterns, use: use)
     }
 }
 
@@ -62,9 +62,17 @@ extension RunConfig {
 
 extension DualEncoder {
     /// Overwrites the adapters' first values with those of PEFT adapters where the configuration names some.
+    /// - Throws: `Failure(.configuration)` when both sides' are those of one encoder, and what `PEFTAdapter.read` throws.
     func readAdapters(_ configuration: RunConfig, _ origins: ModelOrigins) throws {
+        let lora = configuration.model.lora
+        if isShared, let query = lora.query, let target = lora.target, query != target {
+            throw Failure(
+                .configuration,
+                "model.lora.query is \(query) and model.lora.target \(target), but both sides are one encoder, which begins with one "
+                    + "adapter; set one of them to null")
+        }
         for (side, folder) in [
-            (Side.query, configuration.model.lora.query), (.target, configuration.model.lora.target),
+            (Side.query, lora.query), (.target, lora.target),
         ] {
             guard let folder else { continue }
             try origins.adapter(of: [side], configuration, self).read(from: folder)

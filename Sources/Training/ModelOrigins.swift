@@ -86,6 +86,7 @@ struct ModelOrigins {
             ofSide[side] = try ModelOrigin(directory: path)
         }
         try check(configuration)
+        try checkContexts(configuration)
         try readPreparations(configuration)
     }
 
@@ -173,6 +174,19 @@ struct ModelOrigins {
                         + "\(text.filler == nil ? "at most " : "")\(text.filler == nil ? text.positions.capacity(rows: text.positionRows) : text.context) tokens"
                 )
             }
+        }
+    }
+
+    /// A number of tokens is of texts alone. Not asked of checkpoints, of which older ones may state it in vain.
+    private func checkContexts(_ configuration: RunConfig) throws {
+        for side in Side.allCases {
+            guard case .published(let own) = configuration.encoder(side), let context = own.context,
+                let origin = origin(side), case .vision? = tower(side, configuration)?.plan
+            else { continue }
+            throw Failure(
+                .configuration,
+                "model.\(side.rawValue).context is \(context), but this side is the picture encoder of \(origin.model.files.origin), "
+                    + "which reads no tokens; leave it null")
         }
     }
 

@@ -50,7 +50,7 @@ public struct TrainedModel {
                 configuration = try RunConfig(published: source)
                 assets = try ModelAssets(published: configuration)
             }
-            let model = try DualEncoder(configuration, assets)
+            let model = try DualEncoder(configuration, assets, use: .inference)
             if let checkpoint {
                 try checkpoint.loadParameters(layout: model.parameters.layout, into: model.parameters.values)
                 if configuration.ema.decay != nil {
@@ -109,7 +109,7 @@ public struct TrainedModel {
     public func rows(of path: String, side: Side) throws -> EmbeddableRows {
         let column = configuration.column(side)
         if column.kind == .text, !DataFormat.isTold(by: path) {
-            return try EmbeddableRows(InlineSource(linesOf: path, prefix: column.prefix))
+            return try EmbeddableRows(TextLines(path: path, prefix: column.prefix))
         }
         return EmbeddableRows(try configuration.sideSource(path, side))
     }

@@ -56,6 +56,13 @@ import Testing
             "tensor twice", [tensor("a", "U8", "[1]", "[0,1]"), tensor("a", "U8", "[1]", "[0,1]")], data: 1,
             ["'a' twice"]),
         header(
+            "canonical duplicate",
+            [tensor(#"\u00e9"#, "U8", "[1]", "[0,1]"), tensor(#"e\u0301"#, "U8", "[1]", "[1,2]")],
+            data: 2, ["each key once"]),
+        header(
+            "canonical duplicate of metadata", [#""__metadata__":{"\u00e9":"a","e\u0301":"b"}"#],
+            ["__metadata__", "each key once"]),
+        header(
             "escaped duplicate", [tensor("a", "U8", "[1]", "[0,1]"), tensor(#"\u0061"#, "U8", "[1]", "[0,1]")], data: 1,
             ["'a' twice"]),
         header(

@@ -38,6 +38,18 @@ import Testing
         #expect(named.fingerprint != before)
     }
 
+    /// Features have one format; another that is asked for is not passed over.
+    @Test func anotherFormatIsRefused() throws {
+        try write("q.npy", rows: 3, columns: 2)
+        try write("t.npy", rows: 3, columns: 4)
+        let columns = SourceColumns(query: Column("q", .features), target: Column("t", .features))
+        func open(_ format: DataFormat?) throws -> Int {
+            try SourceDescription(paths: [folder.path], format: format, columns: columns).open().count
+        }
+        #expect(try open(nil) == 3 && open(.arrays) == 3)
+        #expect(failureMessage(.configuration) { _ = try open(.csv) }.contains("format csv"))
+    }
+
     @Test func mistakesAreNamed() throws {
         try write("q.npy", rows: 3, columns: 2)
         try write("t.npy", rows: 4, columns: 2)

@@ -1,5 +1,6 @@
 // Small emoji data sets on disk: same bytes twice, what others can read, what is never overwritten. Needs the Debian packages.
 
+import ArrayFiles
 import Failures
 import Foundation
 import Pictures
@@ -165,6 +166,6 @@ private func files(_ folder: String) throws -> [String: Data] {
     ("plain", #""plain""#), ("a\"b\\c", #""a\"b\\c""#), ("\n\u{1}", #""\u000a\u0001""#), ("😀é", "\"😀é\""), ("", #""""#),
 ])
 func jsonStringsAreEscaped(text: String, json: String) throws {
-    #expect(JSONText.quoted(text) == json)
-    #expect(try JSONDecoder().decode([String].self, from: Data("[\(json)]".utf8)) == [text])
+    #expect(StrictJSON.quoted(text) == json)
+    #expect(try JSONDecoder().decode([String].self, from: Data(StrictJSON.quoted([text]).utf8)) == [text])
 }

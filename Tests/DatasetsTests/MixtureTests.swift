@@ -33,6 +33,28 @@ import Tokenizers
         for step in 1...20 { #expect(one.batch(step: step).rows == several.batch(step: step).rows) }
     }
 
+    /// What main captions do not tell, as other captions and negatives, is noticed in chosen rows and wrong pairs, too.
+    @Test func chosenRowsTellWhetherTheDataIsWhatItWas() throws {
+        let folder = try TemporaryFolder()
+        func source(_ negative: String) throws -> any PairSource {
+            let rows = (0..<8).map { #"{"query": "q\#($0)", "answer": "a\#($0)", "negative": "\#(negative)"}"# }
+            let path = try folder.write("a.jsonl", (rows + ["{}", "{}"]).joined(separator: "\n").utf8)
+            let columns = SourceColumns(query: Column(nil, .text), target: Column(nil, .text))
+            return try SourceDescription(paths: [path], columns: columns).open(onError: .skip(maximumShare: 0.2))
+        }
+        let (before, after) = (try source("n"), try source("m"))
+        #expect(before.fingerprint != after.fingerprint)
+        let few = SelectedRows(before, rows: [0, 2, 4, 6])
+        #expect(few.fingerprint != SelectedRows(after, rows: [0, 2, 4, 6]).fingerprint)
+        #expect(few.fingerprint == SelectedRows(before, rows: [0, 2, 4, 6]).fingerprint)
+        #expect(few.fingerprint != SelectedRows(before, rows: [0, 2, 4, 5]).fingerprint)
+        #expect(few.skipped == 1 && few.skippedReasons == before.skippedReasons && few.skippedReasons.count == 2)
+        let wrong = WrongPairs(before, share: 0.5, seed: 1)
+        #expect(wrong.fingerprint != WrongPairs(after, share: 0.5, seed: 1).fingerprint)
+        #expect(wrong.fingerprint != WrongPairs(before, share: 0.5, seed: 2).fingerprint)
+        #expect(wrong.fingerprint == WrongPairs(before, share: 0.5, seed: 1).fingerprint)
+    }
+
     /// Shares of an epoch are the weights', and no row comes again before all others of its source have come.
     @Test(arguments: [[3.0, 1.0], [1, 1], [0.001, 0.1], [1, 2.5]], [LastBatch.mask, .drop])
     func weightsAreProportions(weights: [Double], last: LastBatch) throws {

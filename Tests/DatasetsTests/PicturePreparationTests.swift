@@ -193,6 +193,21 @@ private func draw(_ row: Int) -> RowDraw {
         #expect(RandomCrop(scale: 0.25...1, ratio: 1...1).neededSide(224) == 448)
     }
 
+    /// Bounds of a crop that are hardly above 0 ask for parts and pixels beyond all numbers.
+    @Test func extremeCropsAreWithinThePicture() {
+        let crop = RandomCrop(scale: 1e-300...1, ratio: 1e-300...1)
+        let window = crop.window(width: 9, height: 5, draw(1))
+        #expect(window.x.upperBound <= 9 && window.y.upperBound <= 5 && crop.neededSide(224) > 1 << 20)
+    }
+
+    /// Whatever the fit, a strip takes memory for what stays of it; its padded square would take 3 TB.
+    @Test(arguments: [.pad, .crop(side: 6), .squash(side: 6), .letterbox(grey: 0)] as [PictureFit])
+    func stripsAreFitted(fit: PictureFit) {
+        let strip = Picture(width: 1_000_000, height: 1, grey: 7)
+        let fitted = strip.fitted(4, fit, filter: .box)
+        #expect(fitted.width == 4 && fitted.height == 4 && fitted.pixels[(1 * 4 + 1) * 3] == 7)
+    }
+
     /// With crops the decoded picture is kept, and what is kept changes nothing.
     @Test func randomCropsAreCutFromWhatIsKept() throws {
         let folder = try TemporaryFolder()

@@ -136,7 +136,6 @@ import Tokenizers
                 try chunks(of: set.rows(rank: rank, of: size), size: 2).flatMap { try set.queries($0).floats }
             }
             #expect(parts == whole.floats)
-            #expect((0..<size).flatMap { set.galleryRows(rank: $0, of: size) } == set.gallery)
         }
         try folder.write("images/4.png", "broken".utf8)
         let fresh = try EvaluationSet(

@@ -17,7 +17,8 @@ import Testing
 
     /// File, content, and what is said behind the file's name.
     private static let wrongTexts: [(name: String, text: String, message: String)] = [
-        ("a.csv", "query,answer\n\"one,two\n3,4\n", ":2: the quotation mark that opens field 1 is never closed"),
+        ("a.csv", "query,answer\n\"one,two\n3,4\n", ":2: the quotation mark that opens a field is never closed"),
+        ("a.csv", "query,answer\n\"a\nb\",\"c\nd,e\n", ":3: the quotation mark that opens a field is never closed"),
         ("a.csv", "query,answer\n1,2\n\n\"a\nb\",c\n5\n", ":6: 1 fields, but the header names 2"),
         ("a.csv", "query,answer\n1,2,3\n", ":2: 3 fields, but the header names 2"),
         ("a.csv", "query,query\n1,2\n", ":1: the header names the field 'query' twice"),
@@ -49,6 +50,19 @@ import Testing
         #expect(failureMessage(.data) { _ = try Self.open(path) } == "\(path):3: field 2 is not UTF-8")
         let source = try Self.open(path, onError: .skip(maximumShare: 0.5))
         #expect(source.count == 1 && source.skipped == 1 && source.skippedReasons.count == 1)
+    }
+
+    /// A quotation mark too many takes in the rows up to the next one: they count. Up to the end of the file, it is an error always.
+    @Test func rowsInsideQuotationMarksAreCounted() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("a.csv", "query,answer\n1,a\n\"2,b\n3,c\n4,d\"\n5,e\n".utf8)
+        let source = try Self.open(path, onError: .skip(maximumShare: 0.6))
+        #expect(source.count == 2 && source.skipped == 3 && source.skippedReasons.count == 1)
+        #expect(try source.row(1).place == "\(path):6")
+        #expect(failureMessage(.data) { _ = try Self.open(path, onError: .skip(maximumShare: 0.5)) }.contains("3 of 5"))
+        let open = try folder.write("b.csv", "query,answer\n1,a\n2,\"b\n3,c\n4,d\n".utf8)
+        let message = failureMessage(.data) { _ = try Self.open(open, onError: .skip(maximumShare: 1)) }
+        #expect(message.hasPrefix("\(open):3: the quotation mark"), "\(message)")
     }
 
     /// A line of 40 MiB costs the bound, and can be left out; the lines behind it keep their numbers.

@@ -7,6 +7,29 @@ import Testing
 @testable import Datasets
 
 @Suite struct SourceFormatTests {
+    /// Who waits for another's unpacking notes that it gets on.
+    @Test func waitingForAnUnpackingIsNoted() throws {
+        let folder = try TemporaryFolder()
+        let (lock, partial) = (try folder.write("x.lock", "".utf8), try folder.write("x.partial", "".utf8))
+        let (holder, waiter) = (open(lock, O_RDWR | O_CLOEXEC), open(lock, O_RDWR | O_CLOEXEC))
+        defer {
+            close(holder)
+            close(waiter)
+        }
+        try #require(flock(holder, LOCK_EX | LOCK_NB) == 0)
+        let before = Unpacking.progress
+        let thread = Thread {
+            for length in 1...3 {
+                usleep(250_000)
+                truncate(partial, off_t(length))
+            }
+            flock(holder, LOCK_UN)
+        }
+        thread.start()
+        try Unpacking.take(waiter, watching: partial, folder: folder.path)
+        #expect(Unpacking.progress - before >= 2)
+    }
+
     @Test(arguments: SourceFixture.allCases) func rowsAreThoseWritten(_ fixture: SourceFixture) throws {
         let rows = try SourceFixture.rows.get()
         let source = try fixture.source()

@@ -74,6 +74,7 @@ struct PublishedMalformedTests {
         (#""model_type": "bert""#, #""model_type": "modernbert""#, "model_type: expected one of bert"),
         (#""model_type": "bert""#, #""model_type": 3"#, "model_type: expected a text"),
         (#""model_type": "bert""#, #""model_type": "clip""#, "missing: text_model.embeddings.token_embedding.weight"),
+        (#""model_type": "bert""#, #""model_type": "bert", "\u00e9": 1, "e\u0301": 2"#, "expected each key once"),
         ("{", "[", "byte"),
     ])
     func aWrongConfigurationIsNamed(old: String, new: String, words: String) throws {
@@ -82,6 +83,16 @@ struct PublishedMalformedTests {
         let failure = try #require(directory.failure())
         #expect(failure.kind == .data)
         #expect(failure.message.contains(words), "\(failure.message)")
+    }
+
+    /// Names that differ in their bytes alone are two files, and one key.
+    @Test func namesThatAreEqualAreRefused() throws {
+        let directory = try SpoiledDirectory("bert")
+        for name in ["\u{E9}.txt", "e\u{301}.txt"] {
+            try #require(FileManager.default.createFile(atPath: "\(directory.path)/\(name)", contents: Data()))
+        }
+        let message = try #require(directory.failure()).message
+        #expect(message.contains("two forms of Unicode"), "\(message)")
     }
 
     @Test func aMissingTensorIsNamed() throws {

@@ -33,6 +33,20 @@ func shifts(x: Int, y: Int, expected: [UInt8]) { #expect(greys(six.shifted(x: x,
     #expect(six.paddedToSquare().paddedToSquare() == six.paddedToSquare())
 }
 
+/// The square of a strip's longer side would take 3 TB: the strip is resized first, and keeps its place in the middle.
+@Test(arguments: [true, false]) func stripsAreSquaredInBoundedMemory(isWide: Bool) {
+    let length = 1_000_000
+    let strip = Picture(width: isWide ? length : 1, height: isWide ? 1 : length, grey: 7)
+    let square = strip.squared(4, filter: .box)
+    let expected: [[UInt8]] = (0..<4).map { row in (0..<4).map { (isWide ? row : $0) == 1 ? 7 : 255 } }
+    #expect(square.width == 4 && square.height == 4 && greys(square) == expected.flatMap { $0 })
+}
+
+@Test func picturesOfOrdinarySizesAreSquaredByPadding() {
+    #expect(six.squared(2) == six.paddedToSquare().resized(width: 2, height: 2))
+    #expect(greys(six.letterboxed(3, grey: 9)) == [1, 2, 3, 4, 5, 6, 9, 9, 9])
+}
+
 @Test func everyAlphaOverWhiteIsRounded() {
     for value: UInt8 in [0, 1, 100, 254, 255] {
         let rgba: [UInt8] = (0...255).flatMap { (alpha: Int) -> [UInt8] in [value, 0, 255, UInt8(alpha)] }

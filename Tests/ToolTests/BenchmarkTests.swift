@@ -161,4 +161,31 @@ import Testing
                 tiny.folder.file("x.jsonl"),
             ]).code == 64)
     }
+
+    /// Each text of a list of positives is one; lists are written whole, and read again as what they were.
+    @Test func minedListsOfPositivesAreWhole() throws {
+        let text = try TextRun()
+        func passages(_ row: Int) -> [String] { ["it is \(row)", "it is \((row + 1) % 6)"] }
+        try text.write(
+            "lists.jsonl",
+            (0..<6).map { row in
+                let list = passages(row).map { #"{"text": "\#($0)"}"# }.joined(separator: ", ")
+                return #"{"id": \#(row), "text": "what is \#(row)", "caption": [\#(list)]}"#
+            })
+        for (input, output) in [("lists.jsonl", "mined.jsonl"), ("mined.jsonl", "again.jsonl")] {
+            let outcome = try Program.run([
+                "mine", "--run", text.run, "--data", text.folder.file(input), "--output", text.folder.file(output),
+                "--negatives", "5",
+            ])
+            try #require(outcome.code == 0, "\(outcome.errors)")
+            let lines = try String(contentsOfFile: text.folder.file(output), encoding: .utf8).split(separator: "\n")
+            #expect(lines.count == 6)
+            for (row, line) in lines.enumerated() {
+                let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+                #expect((object["caption"] as? [[String: String]])?.compactMap { $0["text"] } == passages(row))
+                let negatives = Set(try #require(object["negatives"] as? [String]))
+                #expect(negatives == Set((0..<6).map { "it is \($0)" }).subtracting(passages(row)))
+            }
+        }
+    }
 }

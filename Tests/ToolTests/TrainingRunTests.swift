@@ -127,6 +127,14 @@ import Testing
                 ($0["score"] as? Double ?? 0) >= ($1["score"] as? Double ?? 1)
             })
 
+        // Embeddings of another width are no queries, whether or not it divides the model's.
+        for width in [8, 5] {
+            try Dense.normals(2, width, salt: 1).write(tiny.folder.file("other.npy"))
+            let other = try Program.run(arguments + ["--queries", tiny.folder.file("other.npy")], start)
+            #expect(other.code == 65, "\(other.output)")
+            #expect(other.messages.first?.contains("[2, \(width)]") == true, "\(other.errors)")
+        }
+
         // A picture finds texts: itself, when the index holds the pictures' own embeddings.
         let picture = try Program.run(
             [

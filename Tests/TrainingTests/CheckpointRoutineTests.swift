@@ -90,7 +90,13 @@ import Testing
             let failure = #expect(throws: Failure.self) { try TrainingTests.train(configuration, ranks: ranks) }
             #expect(failure?.kind == .configuration && failure?.message.contains("'held.beauty'") == true)
             #expect(failure?.message.contains("held.query_to_target.precision_at_1") == true)
+            // Before anything is trained.
+            #expect(!FileManager.default.fileExists(atPath: configuration.folder))
         }
+        let nested = ["loss.matryoshka=[4, 12]", "checkpoint.best.set=held", set]
+        let metric = "checkpoint.best.metric=target_to_query.precision_at_1.first_"
+        try tiny.configuration(nested + [metric + "4"]).requireBestMeasure()
+        #expect(throws: Failure.self) { try tiny.configuration(nested + [metric + "5"]).requireBestMeasure() }
         let other = #expect(throws: Failure.self) { try tiny.configuration([set, "checkpoint.best.set=other"]) }
         #expect(other?.message.contains("checkpoint.best.set is 'other', but evaluate.sets has held") == true)
     }

@@ -114,6 +114,14 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
         ConfigMistake(set: ["noise.schedule.steps=3"], "noise.schedule.steps applies only when"),
         ConfigMistake(set: ["seed="], "found null, expected unsigned integer"),
         ConfigMistake(set: ["seed.deep=1"], "seed: found a mapping of 1 keys"),
+        ConfigMistake(set: ["noise=3", "noise.strength=1"], "--set noise=3: noise: found 3, expected a mapping"),
+        ConfigMistake(set: ["evaluate.sets=x", "evaluate.sets.a=b"], "evaluate.sets: found a mapping of 2 keys"),
+        ConfigMistake(
+            "evaluate: {sets: {a: x, a_perturbed: y}, perturbation: 0.1}",
+            "a.yaml:4: evaluate.sets: a with perturbation is a_perturbed, which is a set of its own"),
+        ConfigMistake(set: ["data.augment.zoom=0.99999999"], "found 0.99999999, expected number from 0.0 to 0.999"),
+        ConfigMistake(set: ["data.augment.colour=0.99999999"], "data.augment.colour: found 0.99999999"),
+        ConfigMistake(set: ["model.lora={rank: 2, dropout: 0.99999999}"], "model.lora.dropout: found 0.99999999"),
         ConfigMistake(set: ["name=a/b"], "name: found a/b, expected text without '/'"),
         ConfigMistake(set: ["steps=null"], "neither steps nor epochs is given"),
     ]

@@ -108,6 +108,25 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
             try Self.minimal("evaluate.sets.b=x/y.jsonl").evaluate.sets.items == [.init(name: "b", path: "x/y.jsonl")])
     }
 
+    /// Keys below a section that is written as one value: the value stays, unless its own key is set.
+    @Test func optionsGoBelowShorthands() throws {
+        func read(_ yaml: String, _ options: String...) throws -> RunConfig {
+            try RunConfig.parse("name: a\nsteps: 5\n\(yaml)\n", file: "a.yaml", options: options)
+        }
+        let average = try read("data: {train: t}\nema: 0.999", "ema.warmup=false").ema
+        #expect(average.decay == 0.999 && !average.warmup)
+        #expect(try read("data: {train: t}\nema: 0.999", "ema.decay=0.5", "ema.warmup=false").ema.decay == 0.5)
+        let sources = try read("data: {sources: [a.jsonl]}", "data.sources.0.weight=2").data.sources
+        #expect(sources.map(\.path.patterns) == [["a.jsonl"]] && sources.map(\.weight) == [2])
+        let nested = try read("data: {train: t}\nloss: {matryoshka: [8, 16]}", "loss.matryoshka.weights=[1, 2]").loss
+        #expect(nested.matryoshka.dimensions.values == [8, 16] && nested.matryoshka.weights.values == [1, 2])
+        let schedule = try read(
+            "data: {train: t}\noptimizer: {schedule: constant}", "optimizer.schedule.warmup=3",
+            "optimizer.schedule.kind=linear"
+        ).optimizer.schedule
+        #expect(schedule.kind == .linear && schedule.warmup == 3)
+    }
+
     @Test func oneSourceOfSeveralCanBeChanged() throws {
         let config = try Self.minimal(
             "data={train: null, sources: [{path: a, weight: 2}, {path: b, weight: 1}]}", "data.sources.1.weight=5")

@@ -31,6 +31,34 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: folder.doneMarker))
     }
 
+    /// A start-up is told of where the folder is ready for it and says nothing else, and renewed until it is over.
+    @Test func aStartUpIsAnnounced() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "heartbeat-\(UUID())").path
+        let path = "\(folder)/heartbeat.json"
+        let early = Heartbeat(ranks: 2)
+        early.announce(at: path)
+        early.renewStart()
+        #expect(!FileManager.default.fileExists(atPath: folder))
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let heartbeat = Heartbeat(ranks: 2)
+        heartbeat.announce(at: path)
+        #expect(try json(path)?["phase"] as? String == "start")
+        try FileManager.default.removeItem(atPath: path)
+        heartbeat.renewStart()
+        #expect(try json(path)?["phase"] as? String == "start")
+        heartbeat.beat(.data, step: 3)
+        try FileManager.default.removeItem(atPath: path)
+        heartbeat.renewStart()
+        #expect(!FileManager.default.fileExists(atPath: path))
+        // Another process's.
+        try Data("{}".utf8).write(to: URL(fileURLWithPath: path))
+        let other = Heartbeat(ranks: 1)
+        other.announce(at: path)
+        other.renewStart()
+        #expect(try json(path)?.isEmpty == true)
+    }
+
     /// Steps follow each other faster than anyone looks: the file is not written for each, but for every other phase.
     @Test func stepsAreNotAllWritten() throws {
         let path = FileManager.default.temporaryDirectory.appending(path: "heartbeat-\(UUID()).json").path

@@ -47,6 +47,7 @@ import Testing
         for outcome in outcomes {
             #expect(outcome.kind == .data && outcome.isUnchanged)
             #expect(outcome.message == outcomes[0].message)
+            for rank in ["", "[rank 1 a.b] "] { #expect(Divergence.isMeant(by: rank + (outcome.message ?? ""))) }
             for word in words {
                 #expect(outcome.message?.contains(word) == true, "\(word) in \(outcome.message ?? "no failure")")
             }
@@ -117,6 +118,18 @@ import Testing
             })
         Self.expectOneFailure(
             outcomes, says: ["step 2: the gradient is not finite: every rank's part of it is, but not their sum"])
+    }
+
+    /// Input that is not finite is a mistake in the data, and no outcome of training.
+    @Test(arguments: [
+        ("a.npy: row 17 has a number that is not finite", false),
+        ("step 5.npy: row 1 has a number that is not finite", false),
+        ("[rank 0 host] a.npy: row 17 has a number that is not finite", false),
+        ("step 9: the job's data a.npy: row 17 has a number that is not finite", false),
+        ("the model's embeddings are not finite: its weights have diverged", true),
+        ("[rank 0 host] step 12: the loss is not finite: logit of row 3", true),
+    ]) func divergenceIsToldFromBadInput(_ message: String, _ isMeant: Bool) {
+        #expect(Divergence.isMeant(by: message) == isMeant)
     }
 
     /// The whole run ends so, with the exit code of bad data, and the checkpoint from before stays.

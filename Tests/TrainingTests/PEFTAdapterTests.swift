@@ -73,7 +73,10 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let tower = Tower()
         try tower.adapter.read(from: Self.fixture)
-        try tower.adapter.write(to: folder, baseModel: "some/model")
+        let adapter = tower.adapter
+        try ExportedDirectory.write(
+            files: [PEFTAdapter.configurationFile: adapter.configuration(baseModel: "some/model")],
+            tensors: [PEFTAdapter.weightsFile: adapter.tensors], to: folder)
         let (theirs, ours) = (
             try SafetensorsFile(path: "\(Self.fixture)/\(PEFTAdapter.weightsFile)"),
             try SafetensorsFile(path: "\(folder)/\(PEFTAdapter.weightsFile)")
@@ -114,7 +117,7 @@ import Testing
         let missing = #expect(throws: Failure.self) { try Tower().adapter.read(from: "/nowhere") }
         #expect(missing?.kind == .inputMissing)
         let none = #expect(throws: Failure.self) {
-            try PEFTAdapter(tower: "query", of: Tower().parameters).write(to: "/tmp")
+            try PEFTAdapter(tower: "query", of: Tower().parameters).configuration(baseModel: nil)
         }
         #expect(none?.kind == .configuration)
     }

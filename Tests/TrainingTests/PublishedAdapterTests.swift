@@ -68,7 +68,7 @@ import Testing
         let (separate, merged) = (copy.path + "-separate", copy.path + "-merged")
         defer { for path in [separate, merged] { try? FileManager.default.removeItem(atPath: path) } }
         let model = try open(configuration)
-        try model.exportAdapters(side: family.side, to: separate)
+        try model.exportAdapters(side: family.side, to: separate + "/")
         let file = try SafetensorsFile(path: "\(separate)/\(PEFTAdapter.weightsFile)")
         for (name, shape) in family.expected {
             #expect(file.entry("base_model.model.\(name).weight")?.shape == shape, "\(name) of \(file.names)")

@@ -122,7 +122,8 @@ private func openCheckpoint(_ configuration: RunConfig) throws -> TrainedModel {
         let target = copy.path + "-exported"
         defer { try? FileManager.default.removeItem(atPath: target) }
         let model = try openCheckpoint(configuration)
-        #expect(try model.export(isPair ? .huggingFace : .sentenceTransformers, side: nil, to: target).isEmpty)
+        // A slash at the end, as shells complete names, makes no difference.
+        #expect(try model.export(isPair ? .huggingFace : .sentenceTransformers, side: nil, to: target + "/").isEmpty)
         let exported = try contents(target)
         #expect(Set(exported.keys).isSuperset(of: original.keys.filter { $0.contains(".") }))
         for (path, data) in exported {
@@ -282,6 +283,22 @@ private func openCheckpoint(_ configuration: RunConfig) throws -> TrainedModel {
         }
         #expect(
             failure?.kind == .configuration && failure?.message.contains(words) == true, "\(failure?.message ?? "")")
+    }
+
+    /// Keys that would change nothing.
+    @Test func whatHasNoMeaningIsRefused() throws {
+        let (pair, text) = (try PublishedCopy("clip-gelu"), try PublishedCopy("sentence"))
+        let mistakes = [
+            (["model={init: \(pair.path), query: {context: 5}}"], "reads no tokens"),
+            (
+                ["model={init: \(text.path)}", "model.lora={rank: 2, query: /a, target: /b}"] + Self.texts,
+                "both sides are one encoder"
+            ),
+        ]
+        for (options, words) in mistakes {
+            let failure = #expect(throws: Failure.self) { try train(TinyRun.shared.get().configuration(options)) }
+            #expect(failure?.kind == .configuration && failure?.message.contains(words) == true, "\(failure as Any)")
+        }
     }
 
     @Test func aMissingDirectoryIsNamed() throws {

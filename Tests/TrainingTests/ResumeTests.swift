@@ -190,6 +190,22 @@ import Testing
         #expect(try curve(damaged) == curve(whole))
     }
 
+    /// Gone back to, an older checkpoint begins a course that a stopped run goes on with: later ones of the course before are set aside.
+    @Test(arguments: [1, 2]) func aRunThatGoesBackStaysOnItsNewCourse(_ ranks: Int) throws {
+        let tiny = try TinyRun.shared.get()
+        let configuration = try tiny.configuration(["steps=12", "checkpoint={every: 4, keep: 9}"])
+        let first = try train(configuration, ranks: ranks)
+        let older = Resume.path("\(Self.folder(configuration))/step-00000004")
+        let stopped = try train(configuration, ranks: ranks, resume: older, stopAfter: 6)
+        #expect(stopped.summary.wasStopped && stopped.summary.step == 6)
+        let aside = ["step-00000008.abandoned", "step-00000012.abandoned"]
+        #expect(try Self.names(configuration) == ["step-00000004", "step-00000006"] + aside)
+        let resumed = try train(configuration, ranks: ranks)
+        #expect(resumed.summary.step == 12 && resumed.parameters == first.parameters)
+        #expect(try curve(configuration, "step") == (1...12).map(Double.init))
+        #expect(try Self.names(configuration).filter { $0.hasSuffix(".abandoned") } == aside)
+    }
+
     /// From a path, not the newest; a path that is none is an error.
     @Test func aPathNamesACheckpoint() throws {
         let tiny = try TinyRun.shared.get()

@@ -2,6 +2,7 @@
 // whole jobs (Tests/Faults).
 
 import Collectives
+import Datasets
 import Failures
 import Foundation
 import Synchronization
@@ -40,6 +41,32 @@ import Testing
                     heartbeat.beat(.data, step: Int(sum))
                     usleep(300_000)
                 } == nil)
+        }
+    }
+
+    /// Who waits for another to unpack data is not stuck while that one gets on, and a start-up's heartbeat is renewed as long.
+    @Test func waitingForAnUnpackingIsNoIdleness() async {
+        await #expect(processExitsWith: .success) {
+            let path = FileManager.default.temporaryDirectory.appending(path: "heartbeat-\(UUID()).json").path
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            var (isFirst, renewed) = (true, 0)
+            let said = Self.watch(.start, deadline: .seconds(2), for: .seconds(4)) { heartbeat in
+                if isFirst { heartbeat.announce(at: path) }
+                isFirst = false
+                Unpacking.noteProgress()
+                usleep(300_000)
+                // The watchdog writes what is removed.
+                if unlink(path) == 0 { renewed += 1 }
+            }
+            try #require(said == nil && renewed > 5)
+            // To renew it is no sign of life.
+            isFirst = true
+            let idle = Self.watch(.start, deadline: .seconds(1), for: .seconds(4)) { heartbeat in
+                if isFirst { heartbeat.announce(at: path) }
+                isFirst = false
+                usleep(100_000)
+            }
+            try #require(idle?.message.hasPrefix("start-up: reading data or a checkpoint: nothing has moved") == true)
         }
     }
 

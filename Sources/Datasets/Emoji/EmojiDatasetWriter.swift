@@ -1,6 +1,7 @@
 // Writing an emoji data set: rows, pictures, manifest. Not here: what is in it (EmojiDataset.swift), the final name
 // (DatasetFolder.swift).
 
+import ArrayFiles
 import Foundation
 
 /// Writes what an `EmojiContent` holds.
@@ -62,8 +63,8 @@ enum EmojiRowText {
         text += "},\"group\":\(quoted(concept.group)),\"subgroup\":\(quoted(concept.subgroup))}\n"
     }
 
-    private static func quoted(_ value: String) -> String { JSONText.quoted(value) }
-    private static func list(_ values: [String]) -> String { JSONText.list(values) }
+    private static func quoted(_ value: String) -> String { StrictJSON.quoted(value) }
+    private static func list(_ values: [String]) -> String { StrictJSON.quoted(values) }
 }
 
 extension EmojiManifest {

@@ -54,7 +54,6 @@ struct FolderDrawing: EmojiDrawing {
         // Some collections leave the joiners out of their names, too.
         let plain = concept.plainCodePoints
         guard let path = paths[plain] ?? paths[plain.filter { $0 != EmojiConcept.joiner }] else { return nil }
-        let picture = try Picture.read(path: path, maximumPixels: Self.maximumPixels)
-        return picture.paddedToSquare().resized(width: size, height: size)
+        return try Picture.read(path: path, maximumPixels: Self.maximumPixels).squared(size)
     }
 }

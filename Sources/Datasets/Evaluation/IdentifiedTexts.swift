@@ -34,7 +34,7 @@ public struct IdentifiedTexts: PairSource {
         try data.withUnsafeBytes { bytes in
             var (start, line) = (bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0, 0)
             while start < bytes.count {
-                let range = Self.line(bytes, from: start)
+                let range = bytes.line(from: start)
                 line += 1
                 defer { start = range.upperBound + 1 }
                 guard !bytes[range].allSatisfy({ JSONLine.isSpace($0) }) else { continue }
@@ -55,18 +55,11 @@ public struct IdentifiedTexts: PairSource {
     public func row(_ index: Int) throws -> PairRow {
         let place = "\(path):\(lines[index])"
         let text = try data.withUnsafeBytes {
-            try Self.fields($0, Self.line($0, from: starts[index]), place: place).text
+            try Self.fields($0, $0.line(from: starts[index]), place: place).text
         }
         let side = PairSide.text(text, alternatives: [])
         return PairRow(
             query: side, target: side, queryPrefix: query.prefix, targetPrefix: query.prefix, place: place)
-    }
-
-    private static func line(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Range<Int> {
-        guard let base = bytes.baseAddress, let feed = memchr(base + start, 0x0A, bytes.count - start) else {
-            return start..<bytes.count
-        }
-        return start..<base.distance(to: UnsafeRawPointer(feed))
     }
 
     private static func fields(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, place: String) throws -> (

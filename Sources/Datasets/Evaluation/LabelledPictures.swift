@@ -14,8 +14,6 @@ public struct LabelledPictures: PairSource {
     public let labels: [String]
     private let paths: [String]
 
-    private static let endings: Set<String> = ["png", "jpg", "jpeg", "webp", "gif"]
-
     /// - Throws: `Failure(.inputMissing)` when there is no such folder; `Failure(.data)` when no subfolder has a picture.
     public init(path: String, column: Column) throws {
         let files = FileManager.default
@@ -31,14 +29,15 @@ public struct LabelledPictures: PairSource {
                 continue
             }
             for name in ordered((try? files.subpathsOfDirectory(atPath: "\(path)/\(label)")) ?? []) {
-                guard Self.endings.contains((name as NSString).pathExtension.lowercased()) else { continue }
+                let ending = (name as NSString).pathExtension.lowercased()
+                guard ColumnNames.pictureExtensions.contains(ending) else { continue }
                 labels.append(label)
                 paths.append("\(path)/\(label)/\(name)")
             }
         }
         guard !paths.isEmpty else {
-            throw Failure(
-                .data, "\(path) has no subfolder with pictures (\(Self.endings.sorted().joined(separator: ", ")))")
+            let endings = ColumnNames.pictureExtensions.sorted().joined(separator: ", ")
+            throw Failure(.data, "\(path) has no subfolder with pictures (\(endings))")
         }
         (query, target, self.labels, self.paths) = (column, column, labels, paths)
         ids = labels.map { ConceptIDs.hash($0.utf8) }

@@ -28,11 +28,6 @@ public struct EvaluationSet: Sendable {
     /// The rows of a rank: contiguous parts in rank order.
     public func rows(rank: Int, of worldSize: Int) -> Range<Int> { evenRange(of: count, part: rank, of: worldSize) }
 
-    /// The gallery's rows of a rank: contiguous parts in rank order.
-    public func galleryRows(rank: Int, of worldSize: Int) -> [Int] {
-        Array(gallery[evenRange(of: gallery.count, part: rank, of: worldSize)])
-    }
-
     /// A row as it is stored.
     public func row(_ index: Int) throws -> PairRow { try preparer.source.row(index, alternatives: false) }
 

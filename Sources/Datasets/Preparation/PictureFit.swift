@@ -20,7 +20,7 @@ public enum CropRounding: Sendable, Hashable {
 
 /// How a picture of any proportions becomes S × S.
 public enum PictureFit: Sendable, Hashable {
-    /// Centred on a white square as wide as its longer side, which is resized: nothing is lost, nothing distorted.
+    /// Centred on a white square as wide as its longer side, which is resized: nothing is lost, nothing distorted (`Picture.squared`).
     case pad
     /// The shorter side is resized to `side` ≥ S, the longer to `⌊side · long / short⌋`; the middle S × S pixels stay (CLIP).
     case crop(side: Int, rounding: CropRounding = .down)
@@ -42,7 +42,7 @@ extension Picture {
     /// This picture as S × S pixels; only those that stay are computed.
     public func fitted(_ size: Int, _ fit: PictureFit, filter: ResizeFilter) -> Picture {
         switch fit {
-        case .pad: return paddedToSquare().resized(width: size, height: size, filter: filter)
+        case .pad: return squared(size, filter: filter)
         case .crop(let side, let rounding):
             let longer = Int(Double(side * max(width, height)) / Double(min(width, height)))
             return middle(
@@ -50,13 +50,7 @@ extension Picture {
                 filter: filter)
         case .squash(let side, let rounding):
             return middle(size, ofWidth: side, height: side, rounding, filter: filter)
-        case .letterbox(let grey):
-            let ratio = Double(max(width, height)) / Double(size)
-            func scaled(_ length: Int) -> Int { max(1, Int((Double(length) / ratio).rounded(.toNearestOrEven))) }
-            let small = resized(width: scaled(width), height: scaled(height), filter: filter)
-            var square = Picture(width: size, height: size, grey: grey)
-            square.draw(small, x: (size - small.width) / 2, y: (size - small.height) / 2)
-            return square
+        case .letterbox(let grey): return letterboxed(size, grey: grey, filter: filter)
         }
     }
 

@@ -49,9 +49,12 @@ public struct RandomCrop: Sendable, Hashable {
             let column = Self.firstColumn + 4 * attempt
             let area = Double(width * height) * draw.uniform(scale, column: column)
             let aspect = exp(draw.uniform(log(ratio.lowerBound)...log(ratio.upperBound), column: column + 1))
-            let w = Int((area * aspect).squareRoot().rounded(.toNearestOrEven))
-            let h = Int((area / aspect).squareRoot().rounded(.toNearestOrEven))
-            guard (1...width).contains(w), (1...height).contains(h) else { continue }
+            let sides = (
+                (area * aspect).squareRoot().rounded(.toNearestOrEven),
+                (area / aspect).squareRoot().rounded(.toNearestOrEven)
+            )
+            guard (1...Double(width)).contains(sides.0), (1...Double(height)).contains(sides.1) else { continue }
+            let (w, h) = (Int(sides.0), Int(sides.1))
             let y = draw.integer(below: height - h + 1, column: column + 2)
             let x = draw.integer(below: width - w + 1, column: column + 3)
             return PictureWindow(x: x..<x + w, y: y..<y + h)
@@ -73,6 +76,8 @@ public struct RandomCrop: Sendable, Hashable {
     /// enlarged that scaled decoding may leave.
     func neededSide(_ size: Int) -> Int {
         let widest = max(ratio.upperBound, 1 / ratio.lowerBound)
-        return Int((Double(size) * (widest / scale.lowerBound).squareRoot()).rounded(.up))
+        let side = (Double(size) * (widest / scale.lowerBound).squareRoot()).rounded(.up)
+        // No picture is larger than that.
+        return Int(min(side, Double(1 << 30)))
     }
 }

@@ -1,5 +1,8 @@
 // The names of fields that are understood without being configured. Not here: reading fields (RowMapper).
 
+/// Whether a list of texts in a field of this name is one of texts that are complete each; passages are, in any field.
+public func isChoiceField(_ name: String) -> Bool { ColumnNames.choices.contains(name) }
+
 /// Fields that mean the same in the formats people have.
 ///
 /// - sentence-transformers: `anchor`, `positive`, `negative` (also `negative_1` …), `sentence1` and `sentence2`, `query` or `question`

@@ -59,6 +59,12 @@ public struct SourceDescription: Sendable, Equatable {
         let paths = try PathPattern.files(paths)
         guard let first = paths.first else { throw Failure(.configuration, "a source of no files; give it a path") }
         let hasFeatures = columns.sides.query.kind == .features || columns.sides.target.kind == .features
+        if hasFeatures, let format, format != .arrays {
+            throw Failure(
+                .configuration,
+                "\(first): the format \(format.rawValue) is given, but features are read from arrays; leave format auto"
+            )
+        }
         let format = try hasFeatures ? .arrays : format ?? DataFormat(of: first)
         if self.format == nil, !hasFeatures {
             for path in paths.dropFirst() {

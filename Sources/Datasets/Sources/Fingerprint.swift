@@ -45,4 +45,12 @@ struct Fingerprint {
         copy.add(count)
         return copy.hash
     }
+
+    /// That of a source of which rows were chosen.
+    static func of(_ source: any PairSource, rows: [Int]) -> UInt64 {
+        var fingerprint = Fingerprint()
+        fingerprint.add(Int(bitPattern: UInt(source.fingerprint)))
+        for row in rows { fingerprint.add(row) }
+        return fingerprint.value
+    }
 }

@@ -20,6 +20,12 @@ public enum PairSide: Sendable, Equatable {
         case .features(let values): "\(values.count) features"
         }
     }
+
+    /// The texts each of which says what it shows: all of a choice; else the main content.
+    public var texts: [String] {
+        if case .choice(let texts) = self { return texts }
+        return [content]
+    }
 }
 
 /// A target that does not belong to a row's query.

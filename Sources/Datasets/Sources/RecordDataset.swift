@@ -70,6 +70,13 @@ public struct RecordDataset<Syntax: RecordSyntax>: PairSource {
                 missing: "the data file \(file.name) cannot be read; it must be an existing file, \(Syntax.words)"
             ) { bytes, record in
                 let place = "\(file.name):\(record.line)"
+                if let line = record.openQuoteLine {
+                    // The rows behind it are not wrong: nobody has seen them.
+                    throw Failure(
+                        .data,
+                        "\(file.name):\(line): the quotation mark that opens a field is never closed; close it, or double it "
+                            + "and enclose the field")
+                }
                 let content = record.content.map { Self.trimmed(bytes, $0, isFirst: record.offset == 0) }
                 if let content, bytes[content].allSatisfy({ JSONLine.isSpace($0) }) { return }
                 if header == nil {
@@ -80,7 +87,8 @@ public struct RecordDataset<Syntax: RecordSyntax>: PairSource {
                 }
                 let skippedBytes = content.map { $0.lowerBound - (record.content?.lowerBound ?? 0) } ?? 0
                 try index.add(
-                    offset: record.offset + skippedBytes, length: content?.count ?? 0, line: record.line, place: place
+                    offset: record.offset + skippedBytes, length: content?.count ?? 0, line: record.line,
+                    lines: record.lines, place: place
                 ) { () throws(Failure) in
                     guard let content else { throw Self.tooLong(place) }
                     let fields = try Syntax.fields(bytes, content, header: header ?? [], place: place)
@@ -160,11 +168,14 @@ struct RowIndex: Sendable {
     mutating func beginFile() { firstRows.append(ids.count) }
 
     /// Adds a row, or counts one that `map` finds wrong.
-    /// - Parameter place: where it stands, for messages.
+    /// - Parameters:
+    ///   - lines: lines that it stands on. A wrong one counts as many: with a quotation mark too many it has taken rows in.
+    ///   - place: where it stands, for messages.
     /// - Returns: whether it was added.
     @discardableResult
     mutating func add(
-        offset: Int, length: Int, line: Int, place: String, _ map: () throws(Failure) -> RowMapper.Mapped
+        offset: Int, length: Int, line: Int, lines: Int = 1, place: String,
+        _ map: () throws(Failure) -> RowMapper.Mapped
     ) throws(Failure) -> Bool {
         do throws(Failure) {
             let found = try map()
@@ -174,12 +185,12 @@ struct RowIndex: Sendable {
             ids.append(id)
             offsets.append(offset)
             lengths.append(Int32(length))
-            lines.append(Int32(clamping: line))
+            self.lines.append(Int32(clamping: line))
             maximumNegatives = max(maximumNegatives, found.row.negatives.count)
             return true
         } catch {
             guard case .skip = onError else { throw error }
-            skipped += 1
+            skipped += lines
             if reasons.count < 10 { reasons.append(error.message) }
             return false
         }

@@ -9,6 +9,12 @@ struct RecordSplitter {
     let delimiter: UInt8?
     private enum State { case fieldStart, plain, quoted, quoteInQuoted }
     private var state = State.fieldStart
+    /// Line feeds of the present record, and those before the quotation mark that opened its last quoted field.
+    private var feeds = 0
+    private var feedsBeforeQuote = 0
+
+    /// Of a record that ends here inside quotation marks, the line feeds before the one that opened them.
+    var openQuote: Int? { state == .quoted ? feedsBeforeQuote : nil }
 
     init(delimiter: UInt8?) { self.delimiter = delimiter }
 
@@ -21,13 +27,17 @@ struct RecordSplitter {
         for index in start..<bytes.count {
             let byte = bytes[index]
             switch state {
-            case .quoted: if byte == UInt8(ascii: "\"") { state = .quoteInQuoted }
-            case .fieldStart where byte == UInt8(ascii: "\""), .quoteInQuoted where byte == UInt8(ascii: "\""):
+            case .quoted:
+                if byte == UInt8(ascii: "\"") { state = .quoteInQuoted }
+                if byte == 0x0A { feeds += 1 }
+            case .quoteInQuoted where byte == UInt8(ascii: "\""): state = .quoted
+            case .fieldStart where byte == UInt8(ascii: "\""):
                 state = .quoted
+                feedsBeforeQuote = feeds
             default:
                 state = byte == delimiter ? .fieldStart : .plain
                 if byte == 0x0A {
-                    state = .fieldStart
+                    (state, feeds) = (.fieldStart, 0)
                     return index
                 }
             }
@@ -50,6 +60,10 @@ struct RecordScanner {
         var length: Int
         /// Line of its first byte, 1 for the first.
         var line: Int
+        /// Lines that it stands on.
+        var lines: Int
+        /// The line of the quotation mark inside which the file ends; nil where it does not.
+        var openQuoteLine: Int?
     }
 
     /// Calls `body` with every record, without the line feed behind it; `content` is its range in the bytes given.
@@ -81,6 +95,8 @@ struct RecordScanner {
     /// Place in the file of the buffer's first byte, which begins the present record unless some of it was dropped.
     private var offset = 0
     private var dropped = 0
+    /// Line feeds among the bytes dropped.
+    private var droppedFeeds = 0
     private var line = 1
 
     private init(splitter: RecordSplitter) { self.splitter = splitter }
@@ -114,7 +130,7 @@ struct RecordScanner {
         }
         // What may still grow beyond the bound is not kept.
         if buffer.count - start > Self.maximumBytes {
-            line += buffer[start...].count { $0 == 0x0A }
+            droppedFeeds += buffer[start...].count { $0 == 0x0A }
             dropped += buffer.count - start
             start = buffer.count
         }
@@ -125,19 +141,20 @@ struct RecordScanner {
 
     private mutating func emitRest(_ body: (UnsafeRawBufferPointer, Record) throws -> Void) throws {
         guard !buffer.isEmpty || dropped > 0 else { return }
-        try buffer.withUnsafeBytes { try give($0, 0..<$0.count, body) }
+        try buffer.withUnsafeBytes { try give($0, 0..<$0.count, isLast: true, body) }
     }
 
     private mutating func give(
-        _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ body: (UnsafeRawBufferPointer, Record) throws -> Void
+        _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, isLast: Bool = false,
+        _ body: (UnsafeRawBufferPointer, Record) throws -> Void
     ) throws {
         let fits = dropped == 0 && range.count <= Self.maximumBytes
+        let lines = 1 + droppedFeeds + (splitter.delimiter == nil ? 0 : bytes[range].count { $0 == 0x0A })
         let record = Record(
             content: fits ? range : nil, offset: offset + range.lowerBound - dropped, length: range.count + dropped,
-            line: line)
-        dropped = 0
-        let inner = splitter.delimiter == nil ? 0 : bytes[range].count { $0 == 0x0A }
-        line += inner + 1
+            line: line, lines: lines, openQuoteLine: isLast ? splitter.openQuote.map { line + $0 } : nil)
+        (dropped, droppedFeeds) = (0, 0)
+        line += lines
         try body(bytes, record)
     }
 }

@@ -3,16 +3,25 @@
 import CArchive
 import Failures
 import Foundation
+import Synchronization
 
 /// Unpacks `x.jsonl.gz`, `x.csv.gz`, `x.tar.gz` (also .bz2, .xz, .zst) into a cache folder.
 ///
 /// Random access inside a compressed stream would need its decoder's state every few megabytes; the unpacked file needs disk space
 /// alone, and is shared by all ranks of a host and all later runs. The folder is `$FANOISE_CACHE`, else `$XDG_CACHE_HOME/fanoise`,
 /// else `~/.cache/fanoise`. A changed file (size or time) is unpacked anew; nothing is ever removed.
-enum Unpacking {
+package enum Unpacking {
     static let endings = [".gz", ".bz2", ".xz", ".zst"]
     /// So much of the disk is left free.
     private static let reserve = 1 << 30
+    /// What waits for the disk at most when the file is made durable.
+    private static let unsynced = 1 << 30
+    private static let looks = Atomic<Int>(0)
+
+    /// Rises while this process waits for another one that unpacks, as long as that one gets on.
+    package static var progress: Int { looks.load(ordering: .relaxed) }
+
+    package static func noteProgress() { looks.add(1, ordering: .relaxed) }
 
     /// Where the content of a file can be read: the file itself unless it is compressed.
     /// - Throws: `Failure(.inputMissing)`, `Failure(.data)` for a stream that is damaged, `Failure(.cannotCreate)` when the cache
@@ -37,11 +46,26 @@ enum Unpacking {
         let lock = open("\(path).lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard lock >= 0 else { throw cannotHold(folder, String(cString: strerror(errno))) }
         defer { close(lock) }
-        guard flock(lock, LOCK_EX) == 0 else { throw cannotHold(folder, String(cString: strerror(errno))) }
+        try take(lock, watching: "\(path).partial", folder: folder)
         guard !FileManager.default.fileExists(atPath: path) else { return path }
         try unpack(name, to: "\(path).partial", folder: folder)
         guard rename("\(path).partial", path) == 0 else { throw cannotHold(folder, String(cString: strerror(errno))) }
         return path
+    }
+
+    /// Waits for a lock, and notes meanwhile whether the file that its holder writes changes.
+    static func take(_ lock: Int32, watching file: String, folder: String) throws(Failure) {
+        var size: off_t?
+        while flock(lock, LOCK_EX | LOCK_NB) != 0 {
+            guard errno == EWOULDBLOCK || errno == EINTR else {
+                throw cannotHold(folder, String(cString: strerror(errno)))
+            }
+            var status = stat()
+            let found = stat(file, &status) == 0 ? status.st_size : nil
+            if found != size { noteProgress() }
+            size = found
+            usleep(100_000)
+        }
     }
 
     private static var cacheFolder: String {
@@ -96,8 +120,15 @@ enum Unpacking {
             if written & (64 << 20 - 1) < buffer.count { try requireSpace(folder) }
             try write(buffer[..<got], to: output, folder: folder)
             written += got
+            if written & (unsynced - 1) == 0 { try makeDurable(output, folder) }
         }
+        try makeDurable(output, folder)
         isDone = true
+    }
+
+    /// Before the file has its name: a power cut must not leave a whole name on half a file.
+    private static func makeDurable(_ output: Int32, _ folder: String) throws(Failure) {
+        guard fsync(output) == 0 else { throw cannotHold(folder, String(cString: strerror(errno))) }
     }
 
     private static func requireSpace(_ folder: String) throws(Failure) {

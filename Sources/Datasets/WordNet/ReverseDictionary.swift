@@ -1,5 +1,6 @@
 // A text-text data set made offline from WordNet: find the word by its definition. Not here: WordNet's files (WordNet.swift).
 
+import ArrayFiles
 import Failures
 import Foundation
 
@@ -103,9 +104,9 @@ public enum ReverseDictionary {
     }
 
     private static func line(_ synset: Synset) -> String {
-        "{\"id\":\(JSONText.quoted(synset.words[0].lowercased())),\"definition\":\(JSONText.quoted(synset.definition))"
-            + ",\"word\":\(JSONText.quoted(synset.words[0])),\"words\":\(JSONText.list(synset.words))"
-            + ",\"synset\":\(JSONText.quoted(synset.id))}\n"
+        "{\"id\":\(StrictJSON.quoted(synset.words[0].lowercased())),\"definition\":\(StrictJSON.quoted(synset.definition))"
+            + ",\"word\":\(StrictJSON.quoted(synset.words[0])),\"words\":\(StrictJSON.quoted(synset.words))"
+            + ",\"synset\":\(StrictJSON.quoted(synset.id))}\n"
     }
 }
 

@@ -40,7 +40,12 @@ public struct ModelFiles: Sendable, Equatable {
                         "\(directory): the files beside the weights have more than \(Self.maximumBytes) bytes, with "
                             + "\(path); is this a model's directory?")
                 }
-                contents[path] = Data(try file.bytes(at: 0, count: file.byteCount))
+                let data = Data(try file.bytes(at: 0, count: file.byteCount))
+                guard contents.updateValue(data, forKey: path) == nil else {
+                    throw Failure(
+                        .data, "\(directory): two files are called \(path), in two forms of Unicode; rename one of them"
+                    )
+                }
             }
         }
         self.contents = contents

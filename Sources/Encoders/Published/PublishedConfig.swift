@@ -19,13 +19,12 @@ struct PublishedConfig {
             throw Failure(.data, "\(place): byte \(error.byte): expected \(error.expected), found \(error.found)")
         }
         guard case .object(let members) = value else { throw Failure(.data, "\(place): expected a JSON object") }
-        self.init(members, place: place)
+        try self.init(members, place: place)
     }
 
-    private init(_ members: [(key: String, value: StrictJSON)], place: String) {
+    private init(_ members: [(key: String, value: StrictJSON)], place: String) throws {
         self.place = place
-        // The parser refuses equal keys.
-        self.members = Dictionary(uniqueKeysWithValues: members.map { ($0.key, $0.value) })
+        self.members = try Dictionary(members: members.map { ($0.key, $0.value) }, of: place)
     }
 
     private func value(_ key: String) -> StrictJSON? {
@@ -102,9 +101,9 @@ struct PublishedConfig {
 
     /// An object within; an empty one where there is none.
     func object(_ key: String) throws -> PublishedConfig {
-        guard let value = value(key) else { return PublishedConfig([], place: "\(place): \(key)") }
+        guard let value = value(key) else { return try PublishedConfig([], place: "\(place): \(key)") }
         guard case .object(let members) = value else { throw failure(key, "an object") }
-        return PublishedConfig(members, place: "\(place): \(key)")
+        return try PublishedConfig(members, place: "\(place): \(key)")
     }
 
     /// This object with the members of another over its own.
@@ -137,7 +136,7 @@ struct PublishedConfig {
             guard case .object(let members) = element else {
                 throw Failure(.data, "\(place): element \(index): expected an object")
             }
-            return PublishedConfig(members, place: "\(place): element \(index)")
+            return try PublishedConfig(members, place: "\(place): element \(index)")
         }
     }
 

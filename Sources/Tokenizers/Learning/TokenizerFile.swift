@@ -1,5 +1,6 @@
 // Writing a tokenizer as Hugging Face's tokenizer.json. Not here: reading it back (TokenizerFileReader).
 
+import ArrayFiles
 import Failures
 public import Foundation
 
@@ -7,7 +8,7 @@ extension ByteBPETokenizer {
     /// The tokenizer as `tokenizer.json`: equal tokenizers give equal bytes.
     /// - Parameter contextLength: written as the truncation that other programs apply; they cut nothing when it is nil.
     public func json(contextLength: Int? = nil) -> Data {
-        let (start, end) = (Self.quoted(Self.startOfTextName), Self.quoted(Self.endOfTextName))
+        let (start, end) = (StrictJSON.quoted(Self.startOfTextName), StrictJSON.quoted(Self.endOfTextName))
         let truncation = contextLength.map {
             #"{"direction": "Right", "max_length": \#($0), "strategy": "LongestFirst", "stride": 0}"#
         }
@@ -24,9 +25,9 @@ extension ByteBPETokenizer {
         }
         let single = [mark(start, 0), sequence("A", 0), mark(end, 0)].joined(separator: ", ")
         let pair = [single, sequence("B", 1), mark(end, 1)].joined(separator: ", ")
-        let vocabulary = tokens.indices.map { "      \(Self.quoted(text(of: $0))): \($0)" }
+        let vocabulary = tokens.indices.map { "      \(StrictJSON.quoted(text(of: $0))): \($0)" }
         let rules = merges.map {
-            "      [\(Self.quoted(text(of: Int($0.left)))), \(Self.quoted(text(of: Int($0.right))))]"
+            "      [\(StrictJSON.quoted(text(of: Int($0.left)))), \(StrictJSON.quoted(text(of: Int($0.right))))]"
         }
         let document = """
             {
@@ -109,10 +110,5 @@ extension ByteBPETokenizer {
         guard options.prependsSpace else { return Self.byteLevel }
         return
             #"{"type": "Sequence", "decoders": [\#(Self.byteLevel), {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}"#
-    }
-
-    /// A JSON string; byte symbols hold no control characters.
-    private static func quoted(_ text: String) -> String {
-        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 }

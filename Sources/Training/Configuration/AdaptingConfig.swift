@@ -65,7 +65,7 @@ extension RunConfig.LoRA: ConfigSection {
             "Linear layers to adapt: names as for PEFT (`query`, `mlp`, `all-linear`) or globs over paths (`target.*.value`)."
         )
         keys.value(
-            "dropout", &dropout, allowed: .within(0..<1), onlyWhen: adapts,
+            "dropout", &dropout, allowed: .within(0...0.999), onlyWhen: adapts,
             "Share of the adapters' inputs dropped in training.")
         keys.value(
             "query", &query, onlyWhen: adapts, "Folder of a PEFT adapter that the query tower's adapters start from.")

@@ -66,11 +66,12 @@ extension RunConfig.Augment: ConfigSection {
         keys.value("shift", &shift, allowed: .within(0...4096), "Pixels by which a picture is moved at most, each way.")
         keys.value("flip", &flip, "Whether half of the pictures are mirrored left to right.")
         keys.value(
-            "zoom", &zoom, allowed: .within(0..<1), "Pictures are resized by 1 − zoom … 1 + zoom about their centre.")
+            "zoom", &zoom, allowed: .within(0...0.999),
+            "Pictures are resized by 1 − zoom … 1 + zoom about their centre.")
         keys.value(
             "rotate", &rotate, allowed: .within(0...180), "Degrees by which a picture is turned at most, each way.")
         keys.value(
-            "colour", &colour, allowed: .within(0..<1),
+            "colour", &colour, allowed: .within(0...0.999),
             "The ink of each colour channel is multiplied by 1 − colour … 1 + colour.")
         keys.value("grey", &grey, allowed: .within(0...1), "Probability that a picture loses its colours.")
         keys.value(

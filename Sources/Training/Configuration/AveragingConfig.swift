@@ -65,18 +65,10 @@ extension RunConfig.Rates {
     static var typeName: String { "mapping of patterns to numbers ≥ 0" }
 
     init?(_ tree: ConfigTree) {
-        if tree.isNull {
-            self.init()
-            return
+        let items = tree.items { pattern, value in
+            Double(value).flatMap { $0 >= 0 && pattern.first != "!" ? Item(pattern: pattern, rate: $0) : nil }
         }
-        guard case .mapping(let entries) = tree.content else { return nil }
-        var items: [Item] = []
-        for entry in entries where !entry.value.isNull {
-            guard !entry.key.isEmpty, entry.key.first != "!", let rate = Double(entry.value), rate >= 0 else {
-                return nil
-            }
-            items.append(Item(pattern: entry.key, rate: rate))
-        }
+        guard let items else { return nil }
         self.init(items)
     }
 

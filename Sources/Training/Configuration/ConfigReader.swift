@@ -81,18 +81,35 @@ struct ConfigReader: ConfigVisitor {
 
     mutating func visitSection<Section: ConfigSection>(_ note: KeyNote, _ section: inout Section) {
         // An absent section is an empty one: it may have required keys.
-        var tree = find(note) ?? ConfigTree(content: .mapping([]), place: place)
+        let tree = find(note) ?? ConfigTree(content: .mapping([]), place: place)
         guard note.applicability.holds else { return }
+        visit(&section, tree, note.name, name: note.name)
+    }
+
+    /// Reads a section, called `name`, of the key `key`.
+    private mutating func visit<Section: ConfigSection>(
+        _ section: inout Section, _ tree: ConfigTree, _ key: String, name: String
+    ) {
+        let entries: [ConfigTree.Entry]
         switch tree.content {
-        case .mapping: break
-        case .scalar where !tree.isNull, .sequence where Section.shorthandKey != nil:
-            guard let key = Section.shorthandKey else { fallthrough }
-            tree.content = .mapping([ConfigTree.Entry(key: key, place: tree.place, value: tree)])
-        case .scalar, .sequence:
-            report(note.name, at: tree.place, "\(prefix)\(note.name): found \(tree.summary), expected a mapping")
-            return
+        case .mapping(let written): entries = written
+        case .scalar, .sequence: entries = [ConfigTree.Entry(shorthand: tree)]
         }
-        var reader = ConfigReader(tree, prefix: prefix + note.name + ".", knownPaths: knownPaths)
+        let stated = entries.filter { !$0.isShorthand }
+        var mapping = ConfigTree(content: .mapping(stated), place: tree.place)
+        if let shorthand = entries.first(where: \.isShorthand) {
+            guard let own = Section.shorthandKey, !shorthand.value.isNull else {
+                report(
+                    key, at: shorthand.place, "\(prefix)\(name): found \(shorthand.value.summary), expected a mapping")
+                return
+            }
+            // What was set after it, below it, wins.
+            if !stated.contains(where: { $0.key == own }) {
+                let entry = ConfigTree.Entry(key: own, place: shorthand.place, value: shorthand.value)
+                mapping.content = .mapping([entry] + stated)
+            }
+        }
+        var reader = ConfigReader(mapping, prefix: "\(prefix)\(name).", knownPaths: knownPaths)
         section.visit(&reader)
         reader.reportUnknownKeys()
         problems += reader.problems
@@ -107,19 +124,8 @@ struct ConfigReader: ConfigVisitor {
             return
         }
         sections = elements.enumerated().map { index, element in
-            let name = "\(note.name)[\(index)]"
-            var (section, tree) = (Section(), element)
-            if case .scalar = tree.content, !tree.isNull, let key = Section.shorthandKey {
-                tree.content = .mapping([ConfigTree.Entry(key: key, place: tree.place, value: tree)])
-            }
-            guard case .mapping = tree.content else {
-                report(note.name, at: tree.place, "\(prefix)\(name): found \(tree.summary), expected a mapping")
-                return section
-            }
-            var reader = ConfigReader(tree, prefix: "\(prefix)\(name).", knownPaths: knownPaths)
-            section.visit(&reader)
-            reader.reportUnknownKeys()
-            problems += reader.problems
+            var section = Section()
+            visit(&section, element, note.name, name: "\(note.name)[\(index)]")
             return section
         }
     }

@@ -24,6 +24,16 @@ struct ConfigTree: Sendable {
         let key: String
         let place: ConfigPlace
         var value: ConfigTree
+        /// Whether the value was written in the mapping's own place, and stands for its section's `shorthandKey`; `key` is empty then.
+        var isShorthand = false
+
+        init(key: String, place: ConfigPlace, value: ConfigTree) {
+            (self.key, self.place, self.value) = (key, place, value)
+        }
+
+        init(shorthand: ConfigTree) {
+            (key, place, value, isShorthand) = ("", shorthand.place, shorthand, true)
+        }
     }
 
     enum Content: Sendable {
@@ -50,6 +60,21 @@ struct ConfigTree: Sendable {
         case .sequence(let elements): return elements
         case .mapping: return nil
         }
+    }
+
+    /// What `make` makes of the keys and values of a mapping, values that are null left out; none for null. Nil for anything else, for a
+    /// mapping with an empty key, and when `make` gives nil.
+    func items<Item>(_ make: (String, ConfigTree) -> Item?) -> [Item]? {
+        guard let entries = entries?.filter({ !$0.value.isNull }) else { return nil }
+        let items = entries.compactMap { make($0.key, $0.value) }
+        return items.count == entries.count ? items : nil
+    }
+
+    /// The entries of a mapping, none of whose keys is empty; none for null; nil for anything else.
+    var entries: [Entry]? {
+        if isNull { return [] }
+        guard case .mapping(let entries) = content, entries.allSatisfy({ !$0.key.isEmpty }) else { return nil }
+        return entries
     }
 
     /// What a message shows as found: the scalar itself, or what kind of node it is.
@@ -176,7 +201,8 @@ struct ConfigTree: Sendable {
 
     /// Lays `value` over the tree at a dotted path, creating mappings on the way.
     ///
-    /// A number on the way is the place of a sequence's element. A scalar on the way that stands for a mapping's `kind` (`schedule: constant`) becomes that mapping.
+    /// A number on the way is the place of a sequence's element. A scalar or another sequence on the way may stand for a mapping
+    /// (`schedule: constant`, `ema: 0.999`): it is kept in it, for the section to say of which key it is the value.
     mutating func set(_ path: ArraySlice<String>, to value: ConfigTree) {
         guard let key = path.first else {
             self = value
@@ -190,8 +216,8 @@ struct ConfigTree: Sendable {
         var entries: [Entry] = []
         switch content {
         case .mapping(let present): entries = present
-        case .scalar where !isNull: entries = [Entry(key: "kind", place: place, value: self)]
-        case .scalar, .sequence: break
+        case .scalar where isNull: break
+        case .scalar, .sequence: entries = [Entry(shorthand: self)]
         }
         if let index = entries.firstIndex(where: { $0.key == key }) {
             entries[index].value.set(path.dropFirst(), to: value)

@@ -219,7 +219,7 @@ extension RunConfig.FeatureHead: ConfigSection {
             "Whether each row of features is normalised to mean 0 and deviation 1 first, with a learned gain and shift."
         )
         keys.value(
-            "dropout", &dropout, allowed: .within(0..<1),
+            "dropout", &dropout, allowed: .within(0...0.999),
             "Share of the hidden layer, or of the features where there is none, dropped in training.")
     }
 }
@@ -264,6 +264,6 @@ extension RunConfig.Blocks {
 
     fileprivate mutating func visitDetails<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value("activation", &activation, "The MLP's non-linearity.")
-        keys.value("dropout", &dropout, allowed: .within(0..<1), "Share of activations dropped in training.")
+        keys.value("dropout", &dropout, allowed: .within(0...0.999), "Share of activations dropped in training.")
     }
 }

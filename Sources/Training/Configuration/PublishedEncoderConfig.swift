@@ -63,7 +63,7 @@ extension RunConfig.PublishedEncoder {
         keys.value(
             "pooling", &pooling,
             "How tokens become one representation; auto: as published. Only of BERT, RoBERTa and MPNet.")
-        keys.value("dropout", &dropout, allowed: .within(0..<1), "Share of activations dropped in training.")
+        keys.value("dropout", &dropout, allowed: .within(0...0.999), "Share of activations dropped in training.")
     }
 }
 

@@ -23,6 +23,9 @@ extension RunConfig {
         /// Whether each query's place is written.
         public var places = false
         public init() {}
+
+        /// What a set is called when it is scored with the perturbation.
+        static func perturbed(_ set: String) -> String { "\(set)_perturbed" }
     }
 
     /// What becomes of a run whose checkpoint cannot be written.
@@ -69,16 +72,8 @@ extension RunConfig.EvaluationSets {
     static var typeName: String { "mapping of names to paths" }
 
     init?(_ tree: ConfigTree) {
-        if tree.isNull {
-            self.init()
-            return
-        }
-        guard case .mapping(let entries) = tree.content else { return nil }
-        var items: [Item] = []
-        for entry in entries where !entry.value.isNull {
-            guard !entry.key.isEmpty, let path = String(entry.value) else { return nil }
-            items.append(Item(name: entry.key, path: path))
-        }
+        let items = tree.items { name, value in String(value).map { Item(name: name, path: $0) } }
+        guard let items else { return nil }
         self.init(items)
     }
 
@@ -97,6 +92,12 @@ extension RunConfig.Evaluate: ConfigSection {
             "perturbation", &perturbation, allowed: .atLeast(0), effect: .bookkeeping,
             "Deviation of Gaussian noise on what enters the encoders, as a share of each row's root mean square: every set is scored a "
                 + "second time with it, as SET_perturbed. 0: it is not.")
+        let names = Set(sets.items.map(\.name))
+        let taken = names.sorted().first { names.contains(Self.perturbed($0)) }
+        keys.require(
+            perturbation == 0 || taken == nil, at: "sets",
+            "\(taken ?? "") with perturbation is \(Self.perturbed(taken ?? "")), which is a set of its own; rename one of them"
+        )
         keys.value(
             "places", &places, effect: .bookkeeping,
             "Whether the place of each query's target in the last evaluation is kept, in places/SET.DIRECTION.npy of the run's folder."

@@ -63,6 +63,18 @@ public struct EvaluationReport: Sendable, Codable {
             MetricsRow.Measure(key: "\(prefix).effective_rank", value: geometry.effectiveRank),
         ] + prefixes
     }
+
+    /// The keys of `measures`, known before there is a report.
+    /// - Parameter dimensions: of the prefixes that are scored too.
+    static func measureKeys(prefix: String, dimensions: [Int]) -> [String] {
+        let none = RetrievalMetrics(
+            precisionAt1: 0, recallAt5: 0, meanReciprocalRank: 0, ndcgAt10: 0, queries: 0, gallery: 0)
+        let report = EvaluationReport(
+            queryToTarget: none, targetToQuery: none,
+            geometry: EmbeddingGeometry(alignment: 0, uniformity: 0, effectiveRank: 0),
+            nested: dimensions.map { NestedPrecision(dimension: $0, queryToTarget: 0, targetToQuery: 0) })
+        return report.measures(prefix: prefix).map(\.key)
+    }
 }
 
 /// What the first dimensions of the embeddings can do by themselves.
@@ -100,7 +112,7 @@ struct Embedder {
         guard allFinite(embeddings) else {
             throw Failure(
                 .data,
-                "the model's embeddings are not finite: its weights have diverged or are damaged; use an earlier checkpoint"
+                "\(Divergence.ofEmbeddings): its weights have diverged or are damaged; use an earlier checkpoint"
             )
         }
         return embeddings

@@ -8,6 +8,7 @@ import Foundation
 enum ExportedDirectory {
     /// - Throws: `Failure(.cannotCreate)` when something is at `path` already.
     static func requireFree(_ path: String) throws {
+        let path = standardized(path)
         guard !FileManager.default.fileExists(atPath: path) else {
             throw Failure(
                 .cannotCreate, "\(path): is there already and is not overwritten; choose another directory or remove it"
@@ -15,9 +16,13 @@ enum ExportedDirectory {
         }
     }
 
+    /// Without a slash at the end, which a name to rename to must not have.
+    private static func standardized(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+
     /// Writes into `PATH.partial`, makes every file durable, and renames.
     /// - Throws: `Failure(.cannotCreate)` or `Failure(.inputOutput)`; nothing is at `path` then.
     static func write(files: [String: Data], tensors: [String: [SafetensorsTensor]], to path: String) throws {
+        let path = standardized(path)
         let partial = path + ".partial"
         do {
             try? FileManager.default.removeItem(atPath: partial)

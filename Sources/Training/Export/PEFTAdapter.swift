@@ -69,20 +69,6 @@ public struct PEFTAdapter {
         }
     }
 
-    /// Writes both files into a folder, which is made if need be.
-    /// - Parameter baseModel: what the configuration says that the adapter belongs to; nil says nothing.
-    /// - Throws: `Failure(.configuration)` when there are no adapters, `Failure(.cannotCreate)` when it cannot be written.
-    public func write(to folder: String, baseModel: String? = nil) throws {
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        } catch { throw Failure(.cannotCreate, "\(folder) cannot be made: \(error.localizedDescription)") }
-        let output = try OutputFile(path: "\(folder)/\(Self.configurationFile)")
-        try configuration(baseModel: baseModel).withUnsafeBytes { try output.write($0) }
-        try output.commit()
-        try SafetensorsWriter.write(
-            path: "\(folder)/\(Self.weightsFile)", tensors: tensors, metadata: ["format": "pt"])
-    }
-
     /// What `adapter_config.json` says.
     /// - Throws: `Failure(.configuration)` when there are no adapters.
     func configuration(baseModel: String?) throws -> Data {

@@ -1,5 +1,7 @@
 // One row of metrics.jsonl. Not here: the file (MetricsWriter.swift).
 
+import ArrayFiles
+
 /// The parts of a training step that are timed.
 public enum StepPhase: String, Sendable, CaseIterable {
     case data, forward, spectrum, noise, loss, backward, communication, optimizer
@@ -69,7 +71,7 @@ public struct MetricsRow: Sendable, Equatable {
 
     /// One line of JSON without its newline: keys in fixed order, numbers as the shortest decimals that read back equal.
     public var json: String {
-        let phases = StepPhase.allCases.map { "\(Self.quoted($0.rawValue)): \(Self.number(seconds[$0]))" }.joined(
+        let phases = StepPhase.allCases.map { "\(StrictJSON.quoted($0.rawValue)): \(Self.number(seconds[$0]))" }.joined(
             separator: ", ")
         var fields = [("step", String(step))]
         fields += [
@@ -79,24 +81,9 @@ public struct MetricsRow: Sendable, Equatable {
         ].map { ($0.0, Self.number($0.1)) }
         fields += [("seconds", "{\(phases)}"), ("gemm_utilisation", Self.number(gemmUtilisation))]
         fields += further.map { ($0.key, Self.number($0.value)) }
-        return "{" + fields.map { "\(Self.quoted($0.0)): \($0.1)" }.joined(separator: ", ") + "}"
+        return "{" + fields.map { "\(StrictJSON.quoted($0.0)): \($0.1)" }.joined(separator: ", ") + "}"
     }
 
     /// JSON has neither NaN nor infinity.
     private static func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
-    }
 }

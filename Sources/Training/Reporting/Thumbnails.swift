@@ -9,7 +9,7 @@ public import Reports
 public func exampleThumbnail(_ content: RetrievedExample.Content) -> Data? {
     guard let location = PictureLocation(content), let picture = try? Picture.read(location) else { return nil }
     let side = 96
-    return try? picture.paddedToSquare().resized(width: side, height: side).pngData()
+    return try? picture.squared(side).pngData()
 }
 
 extension PictureLocation {
@@ -31,9 +31,15 @@ extension RetrievedExample.Content {
         case .text, .choice: self = .text(String(side.content.prefix(400)))
         case .features: return nil
         case .picture(.file(let path)):
-            self = .picture(path: path, name: URL(fileURLWithPath: path).lastPathComponent, offset: nil, length: nil)
+            self = .picture(
+                path: Self.absolute(path), name: URL(fileURLWithPath: path).lastPathComponent, offset: nil, length: nil)
         case .picture(.member(let shard, let name, let range)):
-            self = .picture(path: shard, name: name, offset: range.lowerBound, length: range.count)
+            self = .picture(path: Self.absolute(shard), name: name, offset: range.lowerBound, length: range.count)
         }
+    }
+
+    /// Found from wherever the file is read.
+    private static func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
     }
 }

@@ -29,8 +29,9 @@ extension TrainedModel {
     /// Writes the pairs of a file with negatives that this model places near their queries: JSONL with the fields of the pairs and
     /// `negatives`. *Collective*; what is written does not depend on the number of ranks.
     ///
-    /// Candidates are the different texts of the targets, and of a corpus. A query's positives are the targets of all rows with its text
-    /// or one of its ids. Ranks share the candidates, whose embeddings stay in memory; queries come by chunks.
+    /// Candidates are the different texts of the targets, each of a list, and of a corpus. A query's positives are all texts of the
+    /// targets of all rows with its text or one of its ids. Ranks share the candidates, whose embeddings stay in memory; queries come by
+    /// chunks.
     /// - Parameters:
     ///   - corpus: more candidates: one text a line, or data with the target's field.
     ///   - say: on rank 0, receives lines about progress.
@@ -100,18 +101,19 @@ private struct MiningTask {
         var queries = Distinct()
         var candidates = Distinct()
         if let corpus {
-            let rows = try model.rows(of: corpus, side: .target)
-            for row in 0..<rows.count { _ = candidates.place(try rows.content(row), row: row) }
+            let rows = try model.rows(of: corpus, side: .target).source
+            for row in 0..<rows.count {
+                for text in try rows.row(row, alternatives: false).query.texts { _ = candidates.place(text) }
+            }
         }
-        let corpusCount = candidates.texts.count
-        var (queryOfRow, targetOfRow): ([Int], [Int]) = ([], [])
+        var (queryOfRow, targetsOfRow): ([Int], [[Int]]) = ([], [])
         for row in 0..<pairs.count {
             let pair = try pairs.row(row, alternatives: false)
-            queryOfRow.append(queries.place(pair.query.content, row: row))
-            targetOfRow.append(candidates.place(pair.target.content, row: row))
+            queryOfRow.append(queries.place(pair.query.content))
+            targetsOfRow.append(pair.target.texts.map { candidates.place($0) })
         }
         var byID: [Int64: Set<Int>] = [:]
-        for (row, id) in pairs.ids.enumerated() { byID[id, default: []].insert(targetOfRow[row]) }
+        for (row, id) in pairs.ids.enumerated() { byID[id, default: []].formUnion(targetsOfRow[row]) }
         var positives = [Set<Int>](repeating: [], count: queries.texts.count)
         for (row, id) in pairs.ids.enumerated() { positives[queryOfRow[row]].formUnion(byID[id] ?? []) }
         let places = candidates.places
@@ -124,16 +126,14 @@ private struct MiningTask {
                 .usage, "a range of \(rules.rangeMin):\(range) has no room for \(rules.count) negatives; widen --range")
         }
         depth = min(range + most, candidates.texts.count)
-        self.queries = try model.sideRows(
-            SelectedRows(OneSide(pairs, target: false), rows: queries.rows), side: .query, unitRows: chunk)
-        let targets = SelectedRows(
-            OneSide(pairs, target: true), rows: Array(candidates.rows[corpusCount...]))
-        var parts: [any PairSource] = [targets]
-        if let corpus {
-            let rows = try model.rows(of: corpus, side: .target).source
-            parts.insert(SelectedRows(rows, rows: Array(candidates.rows[..<corpusCount])), at: 0)
+        func sideRows(_ texts: [String], _ side: Side) throws -> SideRows {
+            let rows = InlineSource(
+                texts.map { (side: PairSide.text($0, alternatives: []), place: path) }, kind: .text,
+                prefix: model.configuration.column(side).prefix)
+            return try model.sideRows(rows, side: side, unitRows: chunk)
         }
-        self.candidates = try model.sideRows(JoinedRows(parts), side: .target, unitRows: chunk)
+        self.queries = try sideRows(queries.texts, .query)
+        self.candidates = try sideRows(candidates.texts, .target)
         names = (model.configuration.fieldName(.query), model.configuration.fieldName(.target))
     }
 
@@ -142,18 +142,26 @@ private struct MiningTask {
         let pair = try pairs.row(row, alternatives: false)
         let query = queryOfRow[row]
         let object: [String: Field] = [
-            "id": .number(pairs.ids[row]), names.query: .text(pair.query.content),
-            names.target: .text(pair.target.content), "negatives": .texts(negatives[query].map { texts[Int($0)] }),
+            "id": .number(pairs.ids[row]), names.query: Self.field(names.query, pair.query),
+            names.target: Self.field(names.target, pair.target),
+            "negatives": .texts(negatives[query].map { texts[Int($0)] }),
         ]
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return Array(try encoder.encode(object)) + [UInt8(ascii: "\n")]
     }
 
+    /// A side as a field that is read again as what it was.
+    private static func field(_ name: String, _ side: PairSide) -> Field {
+        guard case .choice(let texts) = side else { return .text(side.content) }
+        return isChoiceField(name) ? .texts(texts) : .passages(texts.map { ["text": $0] })
+    }
+
     private enum Field: Encodable {
         case number(Int64)
         case text(String)
         case texts([String])
+        case passages([[String: String]])
 
         func encode(to encoder: any Encoder) throws {
             var container = encoder.singleValueContainer()
@@ -161,22 +169,21 @@ private struct MiningTask {
             case .number(let value): try container.encode(value)
             case .text(let value): try container.encode(value)
             case .texts(let values): try container.encode(values)
+            case .passages(let values): try container.encode(values)
             }
         }
     }
 }
 
-/// Different texts, each with the row that had it first.
+/// Different texts, in the order in which they came.
 private struct Distinct {
     var places: [String: Int] = [:]
     var texts: [String] = []
-    var rows: [Int] = []
 
-    mutating func place(_ text: String, row: Int) -> Int {
+    mutating func place(_ text: String) -> Int {
         if let place = places[text] { return place }
         places[text] = texts.count
         texts.append(text)
-        rows.append(row)
         return texts.count - 1
     }
 }

@@ -107,6 +107,33 @@ import Testing
         #expect(abs(dot(normalised.keyShift(covariance: isotropic), raw.query)) < 1e-12)
     }
 
+    /// Stopped in the middle, an experiment without cells leaves the results of an earlier run as they are.
+    @Test func aStoppedRunWritesNothing() throws {
+        var config = ExperimentConfig()
+        (config.name, config.kind, config.seeds.values) = ("gradient", .gradient, [1, 2])
+        config.gradient.samples = 20
+        (config.gradient.rows, config.gradient.columns, config.gradient.queries) = (10, 6, 2)
+        var options = ExperimentRunner.Options()
+        options.output = FileManager.default.temporaryDirectory.appending(path: "gradient-\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: options.output) }
+        let experiment = try Experiment(config, options: options, program: "", command: "")
+        #expect(!experiment.keepsCells)
+        #expect(try experiment.run(say: { _ in }, isStopped: { false }).missingCells == 0)
+        let files = ["results.json", "results.csv", "report.html"].map {
+            URL(fileURLWithPath: "\(experiment.folder)/\($0)")
+        }
+        let before = try files.map { try Data(contentsOf: $0) }
+        var looks = 0
+        let part = try experiment.run(
+            say: { _ in },
+            isStopped: {
+                looks += 1
+                return looks > 1
+            })
+        #expect(part.missingCells == 12)
+        #expect(try files.map { try Data(contentsOf: $0) } == before)
+    }
+
     /// A small experiment: measured values agree with predicted ones within Monte-Carlo error.
     @Test func monteCarloAgrees() throws {
         var config = ExperimentConfig()
