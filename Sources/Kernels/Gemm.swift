@@ -110,15 +110,20 @@ func product(
     }
     let threads = min(blasThreads(), m * n * k / leastWork)
     guard threads > 1 else { return compute(0..<m, 0..<n) }
-    // Along the longer side: what is copied for each part is the shorter one's.
-    DispatchQueue.concurrentPerform(iterations: threads) { part in
+    // Along the longer side: what is copied for each part is the shorter one's. More parts than threads, where that costs little, so that
+    // a thread that is held up leaves some of its own to the others.
+    let parts = max(threads, min(partsPerThread * threads, max(m, n) / longPart))
+    DispatchQueue.concurrentPerform(iterations: parts) { part in
         if m >= n {
-            compute(m * part / threads..<m * (part + 1) / threads, 0..<n)
+            compute(m * part / parts..<m * (part + 1) / parts, 0..<n)
         } else {
-            compute(0..<m, n * part / threads..<n * (part + 1) / threads)
+            compute(0..<m, n * part / parts..<n * (part + 1) / parts)
         }
     }
 }
+
+/// Rows (or columns) of a part beside which copying the shorter side is nothing.
+private let longPart = 1024
 
 /// Multiply-adds that are worth a thread of their own: some ten times what it costs to hand them over.
 private let leastWork = 1 << 22

@@ -7,7 +7,7 @@ import Foundation
 private let leastElements = 1 << 15
 
 /// Parts for each thread: who is held up, by the machine or by longer sequences, leaves the rest of them to the others.
-private let partsPerThread = 4
+let partsPerThread = 4
 
 /// Runs `body` on ranges that together are `0 ..< count`, on the threads that `blasThreads()` allows; on the caller's alone where there
 /// is little to do. `body` must not depend on how the range is cut.

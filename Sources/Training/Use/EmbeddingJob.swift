@@ -73,8 +73,18 @@ extension TrainedModel {
     }
 }
 
-/// Round after round: each rank encodes a chunk, rank 0 appends them in order.
+/// Round after round: each rank encodes a chunk, rank 0 appends them in order. While a round's embeddings travel, the next is encoded, so
+/// that a rank waits for another only when that is a whole round behind.
 private struct EmbeddingRounds {
+    /// Embeddings on their way to rank 0; before those of each rank stands whether it has failed.
+    private struct Round {
+        let request: any CollectiveRequest
+        let gathered: Floats
+        let counts: [Int]
+        /// Rows that are done after this round.
+        let done: Int
+    }
+
     let rows: SideRows
     let resumedRows: Int
     let writer: ResumableNPYWriter?
@@ -83,6 +93,8 @@ private struct EmbeddingRounds {
     let communicator: any Communicator
     private var saved = ContinuousClock.now
     private var told = ContinuousClock.now
+    /// What this rank has failed with, until all know.
+    private var failure: (any Error)?
 
     init(
         rows: SideRows, resumedRows: Int, writer: ResumableNPYWriter?, options: TrainedModel.EmbeddingOptions,
@@ -99,22 +111,48 @@ private struct EmbeddingRounds {
         let (units, first) = (rows.units, resumedRows / rows.units.unitRows)
         let prefetcher = rows.prefetcher(from: first + rank, by: size)
         defer { prefetcher?.stop() }
+        var previous: Round?
         for round in stride(from: first, to: units.count, by: size) {
-            let local = try agreed(communicator) {
-                guard round + rank < units.count, let batch = try prefetcher?.next() else { return Floats(count: 0) }
-                return try rows.embeddings(batch)
+            let counts = (round..<round + size).map { 1 + ($0 < units.count ? units[$0].count * columns : 0) }
+            let local = Floats(repeating: 0, count: counts[rank])
+            if failure == nil, round + rank < units.count {
+                do {
+                    guard let batch = try prefetcher?.next() else {
+                        throw Failure(.internal, "chunk \(round + rank) was not prepared")
+                    }
+                    local[1..<local.count].copy(from: try rows.embeddings(batch))
+                } catch { failure = error }
             }
-            let counts = (round..<round + size).map { $0 < units.count ? units[$0].count * columns : 0 }
-            let all = Floats(count: counts.reduce(0, +))
-            try communicator.allGather(local, counts: counts, into: all)
-            let done = min((round + size) * units.unitRows, rows.count)
-            try agreed(communicator) { try write(all, done: done, say) }
+            if let previous { try settle(previous, say) }
+            local[0] = failure == nil ? 0 : 1
+            let gathered = Floats(count: counts.reduce(0, +))
+            previous = Round(
+                request: try communicator.start(.allGather(Payload(local), counts: counts, into: Payload(gathered))),
+                gathered: gathered, counts: counts, done: min((round + size) * units.unitRows, rows.count))
         }
+        if let previous { try settle(previous, say) }
+        try agreed(communicator) { if let failure { throw failure } }
     }
 
-    private mutating func write(_ values: Floats, done: Int, _ say: (String) -> Void) throws {
+    /// Waits for a round and appends it. *Collective.*
+    /// - Throws: on every rank alike when one has failed; a failure to write here is told with the next round.
+    private mutating func settle(_ round: Round, _ say: (String) -> Void) throws {
+        try round.request.wait()
+        let ends = round.counts.indices.map { round.counts[...$0].reduce(0, +) }
+        let parts = zip(ends, round.counts).map { $0 - $1..<$0 }
+        if parts.contains(where: { round.gathered[$0.lowerBound] != 0 }) {
+            try agreed(communicator) { if let failure { throw failure } }
+        }
+        guard failure == nil else { return }
+        do {
+            for part in parts { try writer?.append(round.gathered[part.lowerBound + 1..<part.upperBound]) }
+            try report(done: round.done, say)
+        } catch { failure = error }
+    }
+
+    /// Saves now and then, and says how far the job is.
+    private mutating func report(done: Int, _ say: (String) -> Void) throws {
         guard let writer else { return }
-        try writer.append(values)
         let now = ContinuousClock.now
         if (now - saved) / .seconds(1) >= options.secondsBetweenSaves {
             try writer.save()
