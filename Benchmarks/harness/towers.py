@@ -40,6 +40,8 @@ class Towers:
         shown = " ".join(f"--set {key}={value}" for key, value in self.settings.items())
         return [Arm("fanoise 2 × 1", f"mpirun -n 2 fanoise train --config {QUICKSTART} {shown}".strip(),
                     lambda context: trained(self.train(context, noise), self.warm)),
+                Arm("fanoise 1 × 2", f"fanoise train --config {QUICKSTART} {shown}".strip(),
+                    lambda context: trained(self.train(context, noise, ranks=1), self.warm)),
                 Arm("PyTorch 1 × 2", "clip.py", lambda context: peer_trained(self.peer(context, 1, 2, noise))),
                 Arm("PyTorch 2 × 1", "torchrun --nproc-per-node 2 clip.py",
                     lambda context: peer_trained(self.peer(context, 2, 1, noise)))]

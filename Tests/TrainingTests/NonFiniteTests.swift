@@ -94,14 +94,15 @@ import Testing
         let outcomes = try Self.outcomes(
             ["loss.temperature.learned=false"], ranks: ranks,
             world: { world in
-                TamperedWorld(world) { collective, world in
-                    guard world.step == 2, case .reduceScatter(let payload, let counts, _, _) = collective else {
-                        return
-                    }
-                    guard let queries = payload.elements(Double.self) else { return }
-                    let first = counts.prefix(culprit).reduce(0, +)
-                    for index in first..<first + counts[culprit] { queries[index] = 1e38 }
-                }
+                TamperedWorld(
+                    world,
+                    before: { collective, world in
+                        guard world.step == 2, case .reduceScatter(let payload, let counts, _, _) = collective,
+                            let queries = payload.elements(Double.self)
+                        else { return }
+                        let first = counts.prefix(culprit).reduce(0, +)
+                        for index in first..<first + counts[culprit] { queries[index] = 1e38 }
+                    })
             })
         Self.expectOneFailure(outcomes, says: ["step 2: the gradient is not finite: query.", "on rank \(culprit). "])
     }
@@ -111,10 +112,12 @@ import Testing
         let outcomes = try Self.outcomes(
             [], ranks: ranks,
             world: { world in
-                TamperedWorld(world) { collective, world in
-                    guard world.step == 2, case .reduceScatter(let payload, _, _, _) = collective else { return }
-                    payload.elements(Float.self)?[0] = .infinity
-                }
+                TamperedWorld(
+                    world,
+                    before: { collective, world in
+                        guard world.step == 2, case .reduceScatter(let payload, _, _, _) = collective else { return }
+                        payload.elements(Float.self)?[0] = .infinity
+                    })
             })
         Self.expectOneFailure(
             outcomes, says: ["step 2: the gradient is not finite: every rank's part of it is, but not their sum"])

@@ -9,51 +9,16 @@ import Testing
 
 @testable import Training
 
-/// A world in which one bit of what a rank receives in one all-gather of floats changes.
-private final class FaultyWorld: Communicator {
-    private let world: any Communicator
-    private let fault: (rank: Int, step: Int, element: Int)
-
-    init(_ world: any Communicator, fault: (rank: Int, step: Int, element: Int)) {
-        self.world = world
-        self.fault = fault
-    }
-
-    var rank: Int { world.rank }
-    var size: Int { world.size }
-    var ranksOnThisHost: Int { world.ranksOnThisHost }
-    var deadline: Duration { world.deadline }
-    var step: Int {
-        get { world.step }
-        set { world.step = newValue }
-    }
-
-    private final class Request: CollectiveRequest {
-        let request: any CollectiveRequest
-        let damage: () -> Void
-
-        init(_ request: any CollectiveRequest, _ damage: @escaping () -> Void) {
-            self.request = request
-            self.damage = damage
-        }
-
-        func test() throws -> Bool { try request.test() }
-        func wait() throws {
-            try request.wait()
-            damage()
-        }
-    }
-
-    func start(_ collective: Collective) throws -> any CollectiveRequest {
-        let request = try world.start(collective)
-        guard case .allGather(_, _, let result) = collective, let values = result.elements(Float.self),
-            rank == fault.rank, step == fault.step, values.indices.contains(fault.element)
-        else { return request }
-        let element = fault.element
-        return Request(request) {
+/// A world in which one bit of what a rank receives in one step's all-gather of floats changes.
+private func faultyWorld(_ world: any Communicator, rank: Int, step: Int, element: Int) -> TamperedWorld {
+    TamperedWorld(
+        world,
+        after: { collective, world in
+            guard case .allGather(_, _, let result) = collective, let values = result.elements(Float.self),
+                world.rank == rank, world.step == step, values.indices.contains(element)
+            else { return }
             values[element] = Float(bitPattern: values[element].bitPattern ^ 1)
-        }
-    }
+        })
 }
 
 @Suite struct ParameterAgreementTests {
@@ -104,8 +69,8 @@ private final class FaultyWorld: Communicator {
             "steps=9", "checkpoint={every: 2, keep: 9}", "agreement.every=5",
         ])
         let outcomes = try ThreadWorld.run(ranks: ranks) { world in
-            let faultyWorld = FaultyWorld(world, fault: (faulty, 6, 40))
-            let trainer = try Trainer(configuration: configuration, progress: .silent, communicator: faultyWorld)
+            let damaged = faultyWorld(world, rank: faulty, step: 6, element: 40)
+            let trainer = try Trainer(configuration: configuration, progress: .silent, communicator: damaged)
             let entry = try #require(trainer.model.parameters.layout.entries.first { $0.range.contains(40) })
             do {
                 _ = try trainer.run()

@@ -1,17 +1,21 @@
-// A communicator that does what it is asked, after its caller's data have been changed: planted faults. Not here: collectives.
+// A communicator that does what it is asked, but changes what goes in or comes out: planted faults. Not here: collectives.
 
 import Buffers
 import Collectives
 
-/// Stands between a rank and its world, and may change what the rank sends.
+/// Stands between a rank and its world, and may change what the rank sends or receives.
 final class TamperedWorld: Communicator {
     private let world: any Communicator
     /// Called with each collective before it starts.
-    private let tamper: (Collective, any Communicator) -> Void
+    private let before: (Collective, any Communicator) -> Void
+    /// Called with each once it has been waited for.
+    private let after: (Collective, any Communicator) -> Void
 
-    init(_ world: any Communicator, _ tamper: @escaping (Collective, any Communicator) -> Void) {
-        self.world = world
-        self.tamper = tamper
+    init(
+        _ world: any Communicator, before: @escaping (Collective, any Communicator) -> Void = { _, _ in },
+        after: @escaping (Collective, any Communicator) -> Void = { _, _ in }
+    ) {
+        (self.world, self.before, self.after) = (world, before, after)
     }
 
     var rank: Int { world.rank }
@@ -24,8 +28,23 @@ final class TamperedWorld: Communicator {
     }
 
     func start(_ collective: Collective) throws -> any CollectiveRequest {
-        tamper(collective, world)
-        return try world.start(collective)
+        before(collective, world)
+        return Request(request: try world.start(collective)) { [after, world] in after(collective, world) }
+    }
+
+    private final class Request: CollectiveRequest {
+        let request: any CollectiveRequest
+        let after: () -> Void
+
+        init(request: any CollectiveRequest, after: @escaping () -> Void) {
+            (self.request, self.after) = (request, after)
+        }
+
+        func test() throws -> Bool { try request.test() }
+        func wait() throws {
+            try request.wait()
+            after()
+        }
     }
 }
 

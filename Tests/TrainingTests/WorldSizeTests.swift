@@ -191,7 +191,7 @@ enum Variant: String, CaseIterable, CustomTestStringConvertible {
         let single = try gradient(configuration, step: 1)
         for ranks in 2...3 {
             let wrong = try gradient(
-                configuration, ranks: ranks, step: 1, world: { TamperedWorld($0) { fault.apply($0, $1) } })
+                configuration, ranks: ranks, step: 1, world: { TamperedWorld($0, before: fault.apply) })
             #expect(
                 wrong.largestDifference(from: single, floor: Self.floor).value > 100 * Self.tolerance, "\(ranks) ranks")
         }
