@@ -70,7 +70,7 @@ public struct LayerPattern: Sendable, Equatable {
         let components = path.split(separator: ".").dropFirst()
         if text == "all-linear" { return components.last != "projection" && Array(components) != ["embedding"] }
         let tower = path.prefix { $0 != "." }
-        if text.contains("*") || text.contains("?") {
+        if text.contains(where: { "*?[".contains($0) }) {
             let pattern = NamePattern(text)
             return pattern.covers(path) || published.map { pattern.covers("\(tower).\($0)") } ?? false
         }

@@ -104,25 +104,53 @@ public struct CheckpointStore: Sendable {
         try Checkpoint.open(path: path, communicator: communicator)
     }
 
-    /// Renames the checkpoints of later steps to `step-N.abandoned`, in place of earlier ones of that name: a run goes on from `step` on
-    /// another course than theirs. Nothing resumes from them by itself, and nothing removes them. Local, to one rank.
+    /// Makes the checkpoint at `start`, of step `step`, the newest of the folder: a run goes on from there on another course. Local, to
+    /// one rank.
+    ///
+    /// One of the folder's own steps stays with those before it; later ones are renamed to `step-N.abandoned`, or `step-N.abandoned-2`
+    /// and so on where there is one. Any other, of another run or abandoned itself, is put into the folder as its step, and all that were
+    /// there are renamed. Nothing resumes from renamed ones by itself, and nothing removes them. Stopped at any call, the folder's newest
+    /// is one of the course before, or already `start`.
     /// - Parameter best: the step that did best until `step`, for `best.json`.
     /// - Returns: the new names, the latest step first.
-    public func abandon(after step: Int, best: BestCheckpoint?) throws -> [String] {
-        let later = try StepDirectory.list(in: directory).filter { $0.step > step }
-        guard !later.isEmpty else { return [] }
-        if let best {
+    public func abandon(for start: String, step: Int, best: BestCheckpoint?) throws -> [String] {
+        let own = "\(directory)/\(StepDirectory(step: step).name)"
+        let isOwn = Self.isSame(start, own)
+        let others = try StepDirectory.list(in: directory).filter { $0.step > step || !isOwn }
+        guard !others.isEmpty || !isOwn else { return [] }
+        let adopted = partial(step)
+        if !isOwn {
+            try StepDirectory.make(directory)
+            if FileManager.default.fileExists(atPath: adopted) { try StepDirectory.remove(adopted) }
+            try StepDirectory.copy(start, to: adopted)
+        }
+        // The newest first, so that what is left is a course as far as it goes.
+        var names = try others.filter { $0.step >= step }.map(setAside)
+        if !isOwn { try StepDirectory.move(adopted, to: own) }
+        if let best, isOwn || best.step == step {
             _ = try Share.write(best.encoded(), as: BestCheckpoint.file, in: directory)
         } else {
             unlink("\(directory)/\(BestCheckpoint.file)")
         }
-        return try later.map { entry in
-            let name = "\(entry.name).abandoned"
-            let path = "\(directory)/\(name)"
-            if FileManager.default.fileExists(atPath: path) { try StepDirectory.remove(path) }
-            try StepDirectory.move("\(directory)/\(entry.name)", to: path)
-            return name
+        names += try others.filter { $0.step < step }.map(setAside)
+        return names
+    }
+
+    /// Renames a step so that nothing finds it by itself. - Returns: the new name.
+    private func setAside(_ entry: StepDirectory) throws -> String {
+        var (name, number) = ("\(entry.name).abandoned", 1)
+        while FileManager.default.fileExists(atPath: "\(directory)/\(name)") {
+            number += 1
+            name = "\(entry.name).abandoned-\(number)"
         }
+        try StepDirectory.move("\(directory)/\(entry.name)", to: "\(directory)/\(name)")
+        return name
+    }
+
+    /// Whether two paths are one directory.
+    private static func isSame(_ first: String, _ second: String) -> Bool {
+        var (a, b) = (stat(), stat())
+        return stat(first, &a) == 0 && stat(second, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino
     }
 
     // MARK: - Saving, local

@@ -76,6 +76,23 @@ struct StepDirectory: Equatable {
                 + (code == ENOSPC || code == EDQUOT ? systemAdvice(code) : "check that the path is right and writable"))
     }
 
+    /// Makes a checkpoint's files also those of a new directory, durably: the same files where the file system can, else copies.
+    static func copy(_ source: String, to destination: String) throws {
+        let files = try Manifest(directory: source).files.map(\.name) + [Manifest.name]
+        try make(destination)
+        for name in files {
+            let (old, new) = ("\(source)/\(name)", "\(destination)/\(name)")
+            if link(old, new) == 0 { continue }
+            let (input, output) = (try InputFile(path: old), try OutputFile(path: new))
+            for start in stride(from: 0, to: input.byteCount, by: 1 << 22) {
+                let part = try input.bytes(at: start, count: min(1 << 22, input.byteCount - start))
+                try part.withUnsafeBytes { try output.write($0) }
+            }
+            try output.commit()
+        }
+        try syncDirectory(destination)
+    }
+
     /// Renames within one folder, durably. - Throws: `Failure(.inputOutput)`.
     static func move(_ source: String, to destination: String) throws {
         guard rename(source, destination) == 0 else {

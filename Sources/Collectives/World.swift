@@ -69,7 +69,7 @@ public enum World {
             }
             let host = hostName
             let outcome = ThreadWorld.outcome(
-                ranks: ranks, settings: settings, whenOneFails: { write("[rank \($0) \(host)] \($1)") }, body)
+                ranks: ranks, settings: settings, whenOneFails: { write(line("\($0)", host, $1)) }, body)
             switch outcome {
             case .success: return 0
             case .failure(let failure): return exitCode(of: failure.error)
@@ -84,7 +84,7 @@ public enum World {
     /// without MPI. The launcher sees the exit code and ends the other ranks.
     public static func leave(rank: Int, of size: Int, _ failure: Failure) -> Never {
         write(
-            size == 1 ? "\(ProcessInfo.processInfo.processName): \(failure)" : "[rank \(rank) \(hostName)] \(failure)")
+            size == 1 ? "\(ProcessInfo.processInfo.processName): \(failure)" : line("\(rank)", hostName, failure))
         _exit(failure.exitCode)
     }
 
@@ -115,7 +115,7 @@ public enum World {
             signal(SIGTERM, SIG_DFL)
             let name = world.map { "\($0.rank)" } ?? ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_RANK"] ?? "?"
             if world?.claimFailure() ?? true {
-                write("[rank \(name) \(host)] \(error)")
+                write(line(name, host, error))
             } else {
                 sleep(5)  // another rank has spoken and ends the job, and with it this one
             }
@@ -156,6 +156,12 @@ public enum World {
         var name = [CChar](repeating: 0, count: 256)
         guard gethostname(&name, name.count - 1) == 0 else { return "?" }
         return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// A rank's message. One that names the rank itself, as what the ranks have agreed on does, names it once.
+    static func line(_ rank: String, _ host: String, _ error: any Error) -> String {
+        let (message, name) = ("\(error)", "rank \(rank): ")
+        return "[rank \(rank) \(host)] \(message.hasPrefix(name) ? String(message.dropFirst(name.count)) : message)"
     }
 
     /// One line, in one piece, to standard error.

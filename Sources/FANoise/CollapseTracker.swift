@@ -12,13 +12,16 @@ public struct CollapseTracker: Sendable {
 
     /// Takes in a step's report; returns what is wrong now, an empty list most of the time.
     ///
-    /// Collapse: the effective rank is under a quarter of its best value, or under 1.5 although it was above 2. Growth: row norm
-    /// more than ten times the first one.
+    /// Collapse: the effective rank is under a quarter of its best value, or under 1.5 although it was above 2; in a batch of fewer rows
+    /// or directions than that, such as an epoch's last, their number stands in the best value's place. Growth: row norm more than ten
+    /// times the first one.
     public mutating func observe(_ report: NoiseReport) -> [Advice] {
         var advice: [Advice] = []
-        if let effectiveRank = report.effectiveRank {
+        if let spectrum = report.spectrum {
+            let effectiveRank = spectrum.effectiveRank
             best = max(best, effectiveRank)
-            if effectiveRank < best / 4 || (effectiveRank < 1.5 && best > 2) {
+            let possible = min(best, Double(spectrum.singularValues.count))
+            if effectiveRank < possible / 4 || (effectiveRank < 1.5 && possible > 2) {
                 advice.append(.collapsing(effectiveRank: effectiveRank, best: best))
             }
         }

@@ -82,10 +82,12 @@ public enum Advice: Sendable, Equatable, CustomStringConvertible {
         case .approximate(let resolved, let order):
             "\(resolved) of \(order) directions were resolved, the others share one mean gain: raise sketch or use solver gram"
         case .collapsing(let effectiveRank, let best):
-            "representations are collapsing: effective rank \(short(effectiveRank)), it was \(short(best)); lower the strength, "
-                + "use center: true, or energy matched"
+            "representations are collapsing: effective rank \(short(effectiveRank)), it was \(short(best)); lower "
+                + "optimizer.learning_rate or lengthen optimizer.schedule.warmup, then lower noise.strength, or set noise.center: true "
+                + "or noise.energy: matched"
         case .normGrowing(let norm, let first):
-            "representations are growing: row norm \(short(norm)), it was \(short(first)); normalise before the noise (features: unit)"
+            "representations are growing: row norm \(short(norm)), it was \(short(first)); normalise before the noise "
+                + "(noise.features: unit)"
         }
     }
 

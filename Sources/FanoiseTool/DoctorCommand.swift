@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Collectives
+import Failures
 import Foundation
 import Kernels
 import Training
@@ -29,6 +30,7 @@ struct DoctorCommand: ParsableCommand {
         let (json, seconds, output, prediction) = (json, seconds, output, prediction)
         // Read once here, so that a mistake is one message and no rank starts.
         let configuration = try prediction.configuration()
+        try Self.requireFolder(output)
         let environment = ProcessInfo.processInfo.environment
         let code = World.run { communicator in
             // One rank measures the machine while the others leave it the cores; then all measure what goes between them.
@@ -58,6 +60,19 @@ struct DoctorCommand: ParsableCommand {
             try printLine(json ? try report.json() : report.table)
         }
         if code != 0 { throw ExitCode(code) }
+    }
+}
+
+extension DoctorCommand {
+    /// - Throws: `Failure(.inputMissing)` when nothing is there, `Failure(.cannotCreate)` when it is no folder.
+    private static func requireFolder(_ path: String) throws {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw Failure(.inputMissing, "--output \(path): there is no such folder; give one that is there")
+        }
+        guard isFolder.boolValue else {
+            throw Failure(.cannotCreate, "--output \(path): expected a folder to write runs in, found a file")
+        }
     }
 }
 

@@ -33,10 +33,10 @@ struct PredictionOptions: ParsableArguments, Sendable {
             throw ValidationError("--ranks \(ranks): expected numbers of ranks such as 1,2,4,8")
         }
         guard [ranksPerNode, coresPerNode].allSatisfy({ (1...1_000_000).contains($0 ?? 1) }), network ?? 1 > 0,
-            message ?? 0 >= 0
+            message ?? 0 >= 0, [network, message].allSatisfy({ $0?.isFinite != false })
         else {
             throw ValidationError(
-                "--ranks-per-node and --cores-per-node must be from 1 to 1000000, --network above 0, --message not below"
+                "--ranks-per-node and --cores-per-node must be from 1 to 1000000, --network above 0, --message not below, both finite"
             )
         }
     }
@@ -99,6 +99,10 @@ struct Prediction: Encodable {
         let lines = ([titles] + rows).map { row in
             zip(row, widths).map { String(repeating: " ", count: $1 - $0.count) + $0 }.joined(separator: "  ")
         }
-        return (["predicted steps, milliseconds:"] + lines).joined(separator: "\n")
+        let idle = steps.filter { workload.idleRanks(of: $0.ranks) > 0 }.map { step in
+            "\(step.ranks) ranks are more than the \(workload.globalRows) rows of the global batch; those without a row "
+                + "(\(workload.idleRanks(of: step.ranks))) only wait; raise batch.global or take fewer"
+        }
+        return (["predicted steps, milliseconds:"] + lines + idle).joined(separator: "\n")
     }
 }

@@ -1,6 +1,7 @@
 // `fanoise evaluate`: parsing and printing only. Not here: metrics (Training/Evaluation).
 
 import ArgumentParser
+import ArrayFiles
 import Collectives
 import Failures
 import Foundation
@@ -56,8 +57,12 @@ struct EvaluateCommand: ParsableCommand {
         for (index, set) in sets.enumerated() where sets[..<index].contains(where: { $0.name == set.name }) {
             throw Failure(.usage, "--data gives two sets the name '\(set.name)': name each with NAME=FILE.jsonl")
         }
+        try requireNoInput(contactSheet, among: sets.map { Optional($0.path) } + [classes, templates])
         try world.run { communicator in
-            if communicator.rank == 0, let sheet = command.contactSheet { try Self.requireWritable(sheet) }
+            if communicator.rank == 0, let sheet = command.contactSheet {
+                // Fails now rather than after the evaluation; dropped, it leaves nothing.
+                _ = try OutputFile(path: sheet)
+            }
             let model = try command.source.model(communicator)
             let isPairs = command.beir.isEmpty && command.classify == nil || !sets.isEmpty
             var reports = Reports()
@@ -96,8 +101,8 @@ struct EvaluateCommand: ParsableCommand {
             if communicator.rank == 0 { tell("\(name): \(report.summary)") }
         }
         if communicator.rank == 0, let contactSheet, let (name, path) = chosen.last {
-            try model.retrievalSheet(path, title: title ?? "Captions of \(name) and their best pictures").write(
-                path: contactSheet)
+            let sheet = try model.retrievalSheet(path, title: title ?? "Captions of \(name) and their best pictures")
+            try OutputFile.write(sheet.pngData(), to: contactSheet)
             tell("\(contactSheet): captions with the pictures they find")
         }
         return reports
@@ -123,29 +128,13 @@ struct EvaluateCommand: ParsableCommand {
             init?(intValue: Int) { nil }
         }
     }
-
-    /// Throws now what writing the contact sheet would throw after the evaluation.
-    private static func requireWritable(_ path: String) throws {
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        let files = FileManager.default
-        var isFolder: ObjCBool = false
-        if path.hasSuffix("/") || files.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue {
-            throw Failure(.cannotCreate, "\(path): expected a file or nothing to write to, found a directory")
-        }
-        guard files.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue,
-            files.isWritableFile(atPath: folder)
-        else {
-            throw Failure(
-                .cannotCreate,
-                "\(path): the contact sheet cannot be written; check that its directory exists and is writable")
-        }
-    }
 }
 
 /// Which model: a run's newest checkpoint, or a checkpoint by path.
 struct CheckpointOptions: ParsableArguments {
     @Option(help: "A run's folder: its newest valid checkpoint is used.") var run: String?
-    @Option(help: "A checkpoint's folder (…/checkpoints/step-00000600).") var checkpoint: String?
+    @Option(help: "A checkpoint's folder (…/checkpoints/step-00000600, or …/checkpoints/best: that which did best).")
+    var checkpoint: String?
     @Option(help: "A published model's directory (Hugging Face, sentence-transformers, open_clip), as it is.")
     var model: String?
 

@@ -12,7 +12,8 @@ struct ExportCommand: ParsableCommand {
         commandName: "export",
         abstract: "Write a model's directory for transformers, sentence-transformers or open_clip.",
         discussion: """
-            Weights get the names, shapes and types that they were published with; tokenizer and configuration come along byte for byte. \
+            Weights get the names, shapes and types that they were published with; tokenizer and configuration come along byte for byte; \
+            README.md is a short card of the trained model (open-clip and --model keep the published one). \
             A model from scratch is written where one of these tools has exactly such a model: a text and a picture encoder as \
             open-clip, or as huggingface (CLIPModel). What has no exact form is refused, and said. Adapters (model.lora) are added to the \
             weights; with --adapters separate, they alone are written, as a folder of peft.

@@ -30,10 +30,12 @@ struct FanoiseCommand: ParsableCommand {
 @main
 enum FanoiseTool {
     static func main() {
+        ProcessSetup.occupyStandardStreams()
         // A reader that goes away is an error of the write, with a message and an exit code.
         signal(SIGPIPE, SIG_IGN)
         ProcessSetup.chooseBLASKernels()
         do {
+            try requireNoEmptyPaths(CommandLine.arguments.dropFirst())
             var command = try FanoiseCommand.parseAsRoot()
             try command.run()
         } catch let failure as Failure {

@@ -29,7 +29,7 @@ struct LossCommand: ParsableCommand {
     @Option(help: "Integers (.npy, N of the positives or M of all targets).") var ids: String?
     @Option(help: "Which loss.") var loss: ContrastiveLossOptions.Kind = .infonce
     @Option(parsing: .unconditional, help: "Temperature, above 0.") var temperature = 0.07
-    @Option(parsing: .unconditional, help: "Bias of the sigmoid loss.") var bias: Float = 0
+    @Option(parsing: .unconditional, help: "Bias of the sigmoid loss, and of no other.") var bias: Float = 0
     @Option(help: "Folder for the gradients queries.npy and targets.npy.") var gradients: String?
     @Option(parsing: .unconditional, help: "Columns of logits held at a time.") var tile: Int?
     @Option(help: "Number type of the logits; automatic: float64 for small arrays and for large logits.")
@@ -50,7 +50,12 @@ struct LossCommand: ParsableCommand {
             throw Failure(.usage, "--temperature is \(temperature); it must be a number above 0 that float32 holds")
         }
         guard bias.isFinite else { throw Failure(.usage, "--bias is \(bias); it must be a finite number") }
-        if let tile, tile < 1 { throw Failure(.usage, "--tile is \(tile); it must be 1 column or more") }
+        guard bias == 0 || loss == .sigmoid else {
+            throw Failure(.usage, "--bias is \(bias); it is for the loss sigmoid: give --loss sigmoid, or leave it out")
+        }
+        if let tile, !(1...largestCount).contains(tile) {
+            throw Failure(.usage, "--tile is \(tile); it must be from 1 to \(largestCount) columns")
+        }
         if let sampleRows {
             guard sampleRows >= 1 else {
                 throw Failure(.usage, "--sample-rows is \(sampleRows); it must be 1 row or more")
@@ -64,6 +69,11 @@ struct LossCommand: ParsableCommand {
             queries: queries, targets: targets, ids: ids, gradients: gradients, temperature: nearest, bias: bias,
             options: ContrastiveLossOptions(kind: loss, tile: tile, precision: precision, sampledRows: sampleRows))
         let asJSON = json
+        if let gradients {
+            for name in ["queries.npy", "targets.npy"] {
+                try requireNoInput("\(gradients)/\(name)", among: [queries, targets, ids])
+            }
+        }
         try world.run { communicator in
             let summary = try job.run(communicator)
             guard communicator.rank == 0 else { return }
@@ -164,16 +174,24 @@ private struct LossJob: Sendable {
     private func write(
         _ result: LossResult, to folder: String, k: Int, _ queries_BE: ShardedArray, _ communicator: any Communicator
     ) throws {
+        let files = FileManager.default
+        let isNew = communicator.rank == 0 && !files.fileExists(atPath: folder)
         if communicator.rank == 0 {
             do {
-                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+                try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
             } catch {
                 throw Failure(
                     .cannotCreate, "\(folder): the folder for gradients cannot be created; check its parent folder")
             }
         }
-        try queries_BE.write(result.dqueries, to: folder + "/queries.npy", communicator: communicator)
-        try queries_BE.write(result.dtargets, blocks: k, to: folder + "/targets.npy", communicator: communicator)
+        do {
+            try queries_BE.write(result.dqueries, to: folder + "/queries.npy", communicator: communicator)
+            try queries_BE.write(result.dtargets, blocks: k, to: folder + "/targets.npy", communicator: communicator)
+        } catch {
+            // Half of the gradients are no result.
+            if isNew { try? files.removeItem(atPath: folder) }
+            throw error
+        }
     }
 
     /// A rank's position in the words of the files.

@@ -1,6 +1,7 @@
 // `fanoise mine`: parsing and printing only. Not here: mining (Training/Use).
 
 public import ArgumentParser
+import Datasets
 import Failures
 public import Training
 
@@ -35,7 +36,17 @@ struct MineCommand: ParsableCommand {
 
     func validate() throws {
         try requireCount("--chunk", chunk)
-        try requireCount("--negatives", negatives)
+        try requireCount("--negatives", negatives, atMost: Negative.mostOfRow)
+        for (option, value) in [
+            ("--margin", margin), ("--relative-margin", relativeMargin), ("--max-score", maxScore),
+            ("--min-score", minScore),
+        ] {
+            guard value?.isFinite != false else { throw ValidationError("\(option) must be a finite number") }
+        }
+        if let minScore, let maxScore, minScore > maxScore {
+            throw ValidationError(
+                "--min-score \(minScore) is above --max-score \(maxScore): no text has such a score; exchange them")
+        }
         _ = try bounds()
     }
 
@@ -59,6 +70,7 @@ struct MineCommand: ParsableCommand {
         (rules.absoluteMargin, rules.relativeMargin) = (margin, relativeMargin)
         (rules.maxScore, rules.minScore) = (maxScore, minScore)
         if let (first, last) = try bounds() { (rules.rangeMin, rules.rangeMax) = (first, last) }
+        try requireNoInput(output, among: [data, corpus])
         try world.run { [rules] communicator in
             let model = try source.model(communicator)
             let report = try model.mineNegatives(

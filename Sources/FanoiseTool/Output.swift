@@ -37,7 +37,27 @@ func printJSON(_ value: some Encodable) throws {
 /// A number with so many digits behind the point.
 func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 
+/// - Throws: `Failure(.usage)` when the output is one of the inputs, by whatever path: what is read would be replaced.
+func requireNoInput(_ output: String?, among inputs: [String?]) throws {
+    func identity(_ path: String?) -> [UInt64]? {
+        var status = stat()
+        guard let path, stat(path, &status) == 0 else { return nil }
+        return [UInt64(status.st_dev), UInt64(status.st_ino)]
+    }
+    guard let output, let own = identity(output) else { return }
+    for input in inputs.compactMap({ $0 }) where identity(input) == own {
+        throw Failure(.usage, "the output \(output) is the input\(input == output ? "" : " \(input)"); write elsewhere")
+    }
+}
+
 extension OutputFile {
+    /// Writes a file, whole or not at all.
+    static func write(_ data: Data, to path: String) throws {
+        let file = try OutputFile(path: path)
+        try data.withUnsafeBytes { try file.write($0) }
+        try file.commit()
+    }
+
     /// Appends a JSON object as a line, keys sorted.
     func write(line value: some Encodable) throws {
         let encoder = JSONEncoder()

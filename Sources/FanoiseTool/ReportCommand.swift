@@ -1,8 +1,8 @@
 // `fanoise report`: parsing and writing only. Not here: what a report says (Reports).
 
 import ArgumentParser
+import ArrayFiles
 import Collectives
-import Failures
 import Foundation
 import Reports
 import Training
@@ -36,11 +36,7 @@ struct ReportCommand: ParsableCommand {
                 for remark in record.remarks { tell("warning: \(path): \(remark)") }
             }
             let page = RunPage(records, thumbnail: exampleThumbnail).page
-            do { try Data(page.html.utf8).write(to: URL(fileURLWithPath: output), options: .atomic) } catch {
-                throw Failure(
-                    .cannotCreate,
-                    "\(output): the report cannot be written; check that its directory exists and is writable")
-            }
+            try OutputFile.write(Data(page.html.utf8), to: output)
             tell("\(output): the report of \(runs.count) run\(runs.count == 1 ? "" : "s")")
             if json { try printJSON(Result(output: output, runs: records.map(Result.Run.init))) }
         }

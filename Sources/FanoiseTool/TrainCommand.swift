@@ -28,7 +28,7 @@ struct TrainCommand: ParsableCommand {
     @Option(
         help: """
             auto: from the newest valid checkpoint, if any; never: a fresh start; PATH: from that checkpoint; later ones of the run \
-            are set aside as step-N.abandoned, so that --resume auto goes on from there.
+            (all, if it is none of the run's own) are set aside as step-N.abandoned, so that --resume auto goes on from there.
             """)
     var resume = "auto"
     @Option(

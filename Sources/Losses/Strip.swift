@@ -16,7 +16,7 @@ struct Strip {
 
     /// The rows of all ranks in strips of about `limit` > 0 rows, each rank's rows spread evenly over them; the same on all ranks.
     static func plan(_ census: Census, limit: Int) -> [Strip] {
-        let parts = (census.rows + limit - 1) / limit
+        let parts = census.rows / limit + (census.rows % limit == 0 ? 0 : 1)
         return (0..<parts).map { Strip(part: $0, of: parts, census) }.filter { $0.rows > 0 }
     }
 

@@ -43,13 +43,17 @@ extension RunConfig {
             negatives: data.negatives.maximum == 0 ? [] : negatives, id: source.id)
     }
 
-    /// The field that one side is written as, so that the same configuration reads it again.
-    func fieldName(_ side: Side) -> String { column(side).name ?? (side == .query ? "anchor" : "positive") }
+    /// The field that one side of a source's rows is written as, so that the same configuration reads it again: what the source calls it.
+    func fieldName(_ side: Side, of source: any PairSource) -> String {
+        if let taken = source.takenFields.first { return side == .query ? taken.query : taken.target }
+        return column(side).name ?? (side == .query ? "anchor" : "positive")
+    }
 
-    /// One side of data that may have no other.
+    /// One side of data that may have no other: in the field that the configuration names, or one whose name is recognised.
     func sideSource(_ path: String, _ side: Side) throws -> any PairSource {
         var columns = columns()
         (columns.negatives, columns.only) = ([], side == .query ? .query : .target)
+        columns.recognisesOthers = true
         return try SourceDescription(paths: [path], columns: columns).open()
     }
 
@@ -81,6 +85,16 @@ extension RunConfig {
         return data.wrongPairs > 0 ? WrongPairs(source, share: data.wrongPairs, seed: seed) : source
     }
 
+    /// - Throws: `Failure(.configuration)` when every step would have one candidate for one query, with a loss of 0 whatever the model.
+    func requireNegatives(_ source: any PairSource) throws {
+        let brings = data.negatives.maximum > 0 && source.parts.contains { $0.maximumNegatives > 0 }
+        guard batch.global == 1, loss.kind != .sigmoid, !brings, regularize.gaussianNegatives == 0 else { return }
+        throw Failure(
+            .configuration,
+            "batch.global is 1 and the rows of \(source.name) bring no negatives: with nothing to tell its target from, a query's loss "
+                + "is 0 and nothing can be learnt; raise batch.global")
+    }
+
     /// Which rows of the training data make a step.
     func sampler(_ source: any PairSource) throws -> GlobalSampler {
         let entries = data.sources.isEmpty ? [Source()] : data.sources
@@ -92,10 +106,11 @@ extension RunConfig {
             distinctIDs: data.distinctIDs)
     }
 
-    /// Held-out data of the same columns, without negatives.
+    /// Held-out data without negatives: of the same columns or, in rows that have not all of them, of columns with a recognised name.
     func evaluationSource(_ path: String) throws -> any PairSource {
         var columns = columns()
         columns.negatives = []
+        columns.recognisesOthers = true
         return try SourceDescription(paths: [path], columns: columns).open()
     }
 

@@ -161,12 +161,13 @@ final class RunCheckpoints {
         self.communicator = communicator
     }
 
-    /// Sets aside what a run that goes on from `step` leaves: the checkpoints of later steps. Local, to rank 0, which holds the run's lock.
-    /// - Returns: what to say of it; nil when there are none.
-    func abandon(after step: Int) throws -> String? {
-        let names = try store.abandon(after: step, best: best)
+    /// Makes the checkpoint that a run goes on from the newest of its folder, and sets aside what lies on another course. Local, to rank 0,
+    /// which holds the run's lock.
+    /// - Returns: what to say of it; nil when nothing is set aside.
+    func abandon(for start: Checkpoint) throws -> String? {
+        let names = try store.abandon(for: start.path, step: start.step, best: best)
         guard !names.isEmpty else { return nil }
-        return "later checkpoints of the course that is left here are set aside: \(names.joined(separator: ", ")) in "
+        return "checkpoints of the course that is left here are set aside: \(names.joined(separator: ", ")) in "
             + "\(store.directory); remove them when nobody wants them"
     }
 

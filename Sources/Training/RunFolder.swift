@@ -7,7 +7,12 @@ import Foundation
 public struct RunFolder: Sendable {
     public let path: String
 
-    public init(_ path: String) { self.path = path }
+    /// - Parameter path: with or without a slash at its end.
+    public init(_ path: String) {
+        var path = path
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        self.path = path
+    }
 
     public var configuration: String { "\(path)/config.yaml" }
     public var metrics: String { "\(path)/metrics.jsonl" }

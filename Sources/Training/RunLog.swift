@@ -76,6 +76,7 @@ final class RunLog {
         row.seconds = report.seconds
         row.gemmUtilisation = report.floatingPointOperations / seconds / peak
         samples.removeAll(keepingCapacity: true)
+        row.further.append(.init(key: "rows", value: Double(globalRows)))
         if let query = report.queryNoise, let target = report.targetNoise {
             row.noiseToSignal = (query.noiseToSignal + target.noiseToSignal) / 2
             for (side, noise) in [("query", query), ("target", target)] {
@@ -107,6 +108,7 @@ final class RunLog {
     ) throws {
         guard speaks, let files, !reports.isEmpty else { return }
         var row = MetricsRow(step: step)
+        row.isOfEvaluation = true
         for (name, report) in reports {
             progress.message("step \(step)  \(name): \(report.summary)")
             row.further += report.measures(prefix: name)

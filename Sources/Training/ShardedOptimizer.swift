@@ -40,8 +40,8 @@ public final class ShardedOptimizer {
         gradients = model.parameters.gradients
         map = UpdateMap(layout, rates: try optimizer.rates(of: model.parameters))
         schedule = LearningRateSchedule(
-            optimizer.schedule.kind.course, peak: optimizer.learningRate, warmup: optimizer.schedule.warmup,
-            steps: steps,
+            optimizer.schedule.kind.course, peak: optimizer.learningRate,
+            warmup: optimizer.schedule.warmup.steps(of: steps), steps: steps,
             floor: optimizer.schedule.floor)
         clip = optimizer.clip
         bounds = [model.temperatureBound(configuration.loss.temperature, published: publishedLogTemperature)]

@@ -15,7 +15,7 @@ public struct TrainedModel {
     public enum Source: Sendable {
         /// A run's folder: its newest valid checkpoint.
         case run(String)
-        /// A checkpoint's folder.
+        /// A checkpoint's folder; `…/checkpoints/best` is that of the step that did best.
         case checkpoint(String)
         /// A published model's directory, as it is.
         case published(String)
@@ -32,6 +32,8 @@ public struct TrainedModel {
     let embedder: Embedder
     let preparation: PairPreparation
     let assets: ModelAssets
+    /// Of the checkpoint; nil for a published model as it is.
+    let step: Int?
     /// Tells this model from every other: of its checkpoint's files.
     public let identity: String
 
@@ -40,6 +42,7 @@ public struct TrainedModel {
     /// - Throws: on every rank alike, `Failure(.inputMissing)` when there is no checkpoint, `Failure(.data)` when it is damaged.
     public init(_ source: Source, warn: (String) -> Void = { _ in }, communicator: any Communicator) throws {
         let checkpoint = try Self.checkpoint(source, warn: warn, communicator: communicator)
+        step = checkpoint?.step
         (configuration, assets, embedder, identity) = try agreed(communicator) {
             let configuration: RunConfig
             let assets: ModelAssets
@@ -75,9 +78,18 @@ public struct TrainedModel {
     ) throws -> Checkpoint? {
         switch source {
         case .published: return nil
-        case .checkpoint(let path): return try Checkpoint.open(path: path, communicator: communicator)
+        case .checkpoint(let path):
+            let named = try agreed(communicator) { try BestCheckpoint.resolve(path) }
+            return try Checkpoint.open(path: named, communicator: communicator)
         case .run(let path):
             let folder = RunFolder(path)
+            try agreed(communicator) {
+                guard FileManager.default.fileExists(atPath: folder.path) else {
+                    throw Failure(
+                        .inputMissing,
+                        "the run's folder \(folder.path) does not exist; train first, or give another --run")
+                }
+            }
             var skipped: [String] = []
             let store = CheckpointStore(directory: folder.checkpoints, keep: 1)
             guard let newest = try store.latest(communicator: communicator, warn: { skipped.append($0) }) else {
@@ -114,6 +126,9 @@ public struct TrainedModel {
         return EmbeddableRows(try configuration.sideSource(path, side))
     }
 
+    /// Whether arrays are what one side encodes.
+    public func readsFeatures(_ side: Side) -> Bool { configuration.column(side).kind == .features }
+
     /// The side that can encode a question.
     /// - Throws: `Failure(.usage)` when neither side can.
     public func side(for question: Question) throws -> Side {
@@ -135,15 +150,19 @@ public struct TrainedModel {
     }
 
     /// One question as a row of one side. Local.
-    public func row(of question: Question, side: Side) -> EmbeddableRows {
+    /// - Throws: `Failure(.data)` for a text that says nothing.
+    public func row(of question: Question, side: Side) throws -> EmbeddableRows {
         switch question {
         case .text(let text):
-            EmbeddableRows(
+            guard !text.allSatisfy(\.isWhitespace) else {
+                throw Failure(.data, "the text to search for is empty; give one with words")
+            }
+            return EmbeddableRows(
                 InlineSource(
                     [(.text(text, alternatives: []), "--text")], kind: .text, prefix: configuration.column(side).prefix)
             )
         case .picture(let path):
-            EmbeddableRows(InlineSource([(.picture(.file(path)), path)], kind: .picture))
+            return EmbeddableRows(InlineSource([(.picture(.file(path)), path)], kind: .picture))
         }
     }
 }
@@ -159,8 +178,12 @@ public struct EmbeddableRows: Sendable {
     /// Tells whether the rows are what they were.
     var fingerprint: UInt64 { source.fingerprint }
 
-    /// A row's content, to show: its text, or its picture's path.
-    public func content(_ row: Int) throws -> String { try source.row(row, alternatives: false).query.content }
+    /// A row's content, to show: its text, or its picture's path; nil for features, which nobody can read.
+    public func content(_ row: Int) throws -> String? {
+        let side = try source.row(row, alternatives: false).query
+        if case .features = side { return nil }
+        return side.displayText
+    }
 }
 
 extension RunConfig {

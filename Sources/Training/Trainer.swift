@@ -90,6 +90,17 @@ public final class Trainer {
         case .steps(let count): steps = count
         case .epochs(let count): steps = count * sampler.stepsPerEpoch
         }
+        let total = steps
+        try agreed(communicator) {
+            try configuration.requireWarmUp(within: total)
+            try configuration.requireNegatives(source)
+        }
+        let (ranks, rows) = (communicator.size, configuration.batch.global)
+        if ranks > rows {
+            warnings.append(
+                "batch.global is \(rows), fewer than the \(ranks) ranks; those without a row (\(ranks - rows)) only wait in every "
+                    + "step; raise batch.global or start fewer ranks")
+        }
         let point = try ResumePoint(
             resume, configuration: configuration, allowedChanges: allowedChanges, warn: { warnings.append($0) },
             communicator: communicator)
@@ -142,7 +153,7 @@ public final class Trainer {
             try folder.create()
             let lock = try folder.lock()
             var abandoned: String?
-            if case .path = resume { abandoned = try checkpoints.abandon(after: done) }
+            if case .path = resume, let start = point.checkpoint { abandoned = try checkpoints.abandon(for: start) }
             try RunFolder.write(Data(configuration.yaml.utf8), to: folder.configuration)
             return (lock, abandoned)
         }
@@ -309,6 +320,7 @@ public final class Trainer {
             try log.evaluation(
                 evaluations.map { ($0.name, $0.report) }, examples: examples, step: done, isNew: evaluatedStep < done)
             evaluatedStep = done
+            watch(evaluations)
             return evaluations
         } catch let failure as Failure where failure.kind == .resumable {
             return nil
@@ -329,8 +341,27 @@ public final class Trainer {
                 + "\(communicator.size) rank\(communicator.size == 1 ? "" : "s"), global batch \(configuration.batch.global), "
                 + "noise \(configuration.noise.scaling.rawValue); \(cores.words) of each machine")
         if done > 0 { log.say("resumed after step \(done) of \(steps)") }
+        for fields in source.takenFields {
+            log.say(source.takenFields.count == 1 ? fields.summary : "\(fields.source): \(fields.summary)")
+        }
         if source.skipped > 0 {
-            log.warn("\(source.name): \(source.skipped) rows are skipped: \(source.skippedReasons.first ?? "")")
+            log.warn(
+                "\(source.name): \(counted(source.skipped, "row")) \(source.skipped == 1 ? "is" : "are") skipped: "
+                    + (source.skippedReasons.first ?? ""))
+        }
+    }
+
+    /// Tells once in words that held-out embeddings have collapsed, with noise or without.
+    private func watch(_ evaluations: [Evaluation]) {
+        for evaluation in evaluations {
+            let (rank, queries) = (
+                evaluation.report.geometry.effectiveRank, evaluation.report.queryToTarget.queries
+            )
+            let possible = min(queries, model.columns)
+            guard CollapseRule.holds(rank, of: possible), made.insert("held-out collapse").inserted else { continue }
+            log.warn(
+                "step \(done), \(evaluation.name): the embeddings of the queries have collapsed: effective rank "
+                    + "\(ProgressLine.decimal(rank, 1)), where \(possible) is possible; \(CollapseRule.remedy)")
         }
     }
 

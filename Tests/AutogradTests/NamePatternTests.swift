@@ -18,6 +18,12 @@ import Testing
         ("*é*", "caf.é.x", true),
         ("query.", "query.tokens", false), ("a.*.b", "a..b", true), ("*a", "aaab", false), ("*aab", "aaaab", true),
         ("!query", "query.tokens", true),
+        ("*.blocks.[0-2]", "shared.blocks.2.mlp", true), ("*.blocks.[0-2]", "shared.blocks.3.mlp", false),
+        ("*.blocks.[0-2]", "shared.blocks.10", false), ("a.[135]", "a.3", true), ("a.[135]", "a.2", false),
+        ("a.[!0-2]", "a.3", true), ("a.[!0-2]", "a.1", false), ("a.[!0-2]", "a", false),
+        ("![!a]x", "bx", true), ("![!a]x", "ax", false), ("[a-cx]*", "x.y", true), ("[a-]", "-", true),
+        ("[-a]", "-", true), ("[]a]", "]", true), ("[!]a]", "b", true), ("[!]a]", "]", false), ("[z-a]", "m", false),
+        ("[ab", "[ab", true), ("a[", "a[", true), ("[]", "[]", true), ("[!]", "[!]", true), ("*[0-9]*", "ab7c", true),
     ]) func patternsCoverNames(_ pattern: String, _ name: String, _ covers: Bool) {
         #expect(NamePattern(pattern).covers(name) == covers)
     }

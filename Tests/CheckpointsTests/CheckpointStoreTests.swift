@@ -76,19 +76,60 @@ import Testing
         let store = CheckpointStore(directory: folder.store, keep: 9)
         let best = [3, 20].map { BestCheckpoint(step: $0, measure: "held.mrr", value: 0.5) }
         for step in [3, 20, 100] { try TrainedModel.save(step, to: store, best: best[step == 3 ? 0 : 1], SoloWorld()) }
-        #expect(try store.abandon(after: 100, best: best[1]).isEmpty)
+        #expect(try store.abandon(for: "\(folder.store)/step-00000100", step: 100, best: best[1]).isEmpty)
         #expect(folder.steps == ["best.json", "step-00000003", "step-00000020", "step-00000100"])
+        let start = "\(folder.store)/../checkpoints/step-00000003/"
         #expect(
-            try store.abandon(after: 3, best: best[0]) == ["step-00000100.abandoned", "step-00000020.abandoned"])
+            try store.abandon(for: start, step: 3, best: best[0])
+                == ["step-00000100.abandoned", "step-00000020.abandoned"])
         let left = ["best.json", "step-00000003", "step-00000020.abandoned", "step-00000100.abandoned"]
         #expect(folder.steps == left)
         let mark = try Data(contentsOf: URL(filePath: "\(folder.store)/best.json"))
         #expect(try JSONDecoder().decode(BestCheckpoint.self, from: mark) == best[0])
         #expect(try store.latest(communicator: SoloWorld()) { Issue.record("\($0)") }?.step == 3)
-        // A second time, in place of what the first set aside.
-        try TrainedModel.save(20, to: store, SoloWorld())
-        #expect(try store.abandon(after: 3, best: nil) == ["step-00000020.abandoned"])
-        #expect(folder.steps == Array(left.dropFirst()))
+        // A second time and a third, beside what the first set aside.
+        for number in 2...3 {
+            try TrainedModel.save(20, to: store, SoloWorld())
+            let name = "step-00000020.abandoned-\(number)"
+            #expect(try store.abandon(for: start, step: 3, best: nil) == [name])
+            let aside = try store.open(path: "\(folder.store)/\(name)", communicator: SoloWorld())
+            try TrainedModel.check(aside, 20, SoloWorld())
+        }
+        #expect(folder.steps.filter { !$0.contains("abandoned-") } == Array(left.dropFirst()))
+    }
+
+    /// A checkpoint from elsewhere, and one that was set aside itself, become the folder's newest, and nothing of what was there is lost.
+    @Test func aCheckpointFromElsewhereIsPutBeforeAllOthers() throws {
+        let folder = try TemporaryFolder()
+        let (store, other) = (
+            CheckpointStore(directory: folder.store, keep: 9),
+            CheckpointStore(directory: "\(folder.path)/other/checkpoints", keep: 9)
+        )
+        // Written by two ranks: its manifest differs from that of the folder's own step 20.
+        _ = try ThreadWorld.run(ranks: 2) { try TrainedModel.save(20, to: other, $0) }
+        for step in [3, 20, 100] { try TrainedModel.save(step, to: store, SoloWorld()) }
+        func newest() throws -> Checkpoint {
+            try #require(try store.latest(communicator: SoloWorld()) { Issue.record("\($0)") })
+        }
+        let (foreign, own) = (
+            try other.open(path: "\(other.directory)/step-00000020", communicator: SoloWorld()),
+            try store.open(path: "\(folder.store)/step-00000020", communicator: SoloWorld())
+        )
+        let (foreignDigest, ownDigest) = (try foreign.digest, try own.digest)
+        #expect(foreignDigest != ownDigest)
+        #expect(
+            try store.abandon(for: foreign.path, step: 20, best: nil)
+                == ["step-00000100.abandoned", "step-00000020.abandoned", "step-00000003.abandoned"])
+        #expect(try newest().digest == foreignDigest)
+        try TrainedModel.check(newest(), 20, SoloWorld())
+        #expect(
+            try store.abandon(for: "\(folder.store)/step-00000020.abandoned", step: 20, best: nil)
+                == ["step-00000020.abandoned-2"])
+        #expect(try newest().digest == ownDigest)
+        try TrainedModel.check(newest(), 20, SoloWorld())
+        let aside = ["step-00000003", "step-00000020", "step-00000100"].map { $0 + ".abandoned" }
+        #expect(folder.steps == (aside + ["step-00000020", "step-00000020.abandoned-2"]).sorted())
+        #expect(FileManager.default.fileExists(atPath: "\(other.directory)/step-00000020/manifest.json"))
     }
 
     /// Damaged checkpoints do not count, so the last usable ones stay.

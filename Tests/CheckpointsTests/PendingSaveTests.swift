@@ -36,6 +36,22 @@ import Testing
         }
     }
 
+    /// `best` is the step that best.json names; without one, or with a damaged one, a sentence says so.
+    @Test func bestIsAName() throws {
+        let folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: folder.store, withIntermediateDirectories: true)
+        let (path, file) = ("\(folder.store)/best", "\(folder.store)/\(BestCheckpoint.file)")
+        let missing = #expect(throws: Failure.self) { try BestCheckpoint.resolve(path) }
+        #expect(missing?.kind == .inputMissing && missing?.message.contains(file) == true)
+        try BestCheckpoint(step: 30, measure: "s.m", value: 0.5).encoded().write(to: URL(fileURLWithPath: file))
+        #expect(try BestCheckpoint.resolve(path) == "\(folder.store)/step-00000030")
+        #expect(try BestCheckpoint.resolve(path + "/") == "\(folder.store)/step-00000030")
+        #expect(try BestCheckpoint.resolve("\(folder.store)/step-00000010") == "\(folder.store)/step-00000010")
+        try Data("{}".utf8).write(to: URL(fileURLWithPath: file))
+        let damaged = #expect(throws: Failure.self) { try BestCheckpoint.resolve(path) }
+        #expect(damaged?.kind == .data)
+    }
+
     /// A rank whose disk fails after the save has begun: all ranks hear of it, the partial is gone, the one from before is whole.
     @Test(arguments: 0..<3) func aDiskThatFailsLaterIsOneFailureOnAllRanks(failing: Int) throws {
         let folder = try TemporaryFolder()

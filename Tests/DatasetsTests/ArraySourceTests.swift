@@ -50,6 +50,20 @@ import Testing
         #expect(failureMessage(.configuration) { _ = try open(.csv) }.contains("format csv"))
     }
 
+    /// Arrays are no texts and no pictures: refused when they are opened, whatever is done about unreadable rows.
+    @Test(arguments: [ColumnKind.text, .picture]) func otherKindsAreRefused(_ kind: ColumnKind) throws {
+        try write("x.npy", rows: 3, columns: 2)
+        let path = "\(folder.path)/x.npy"
+        func open(_ format: DataFormat? = nil) throws {
+            let columns = SourceColumns(query: Column(nil, kind), target: Column(nil, kind))
+            _ = try SourceDescription(paths: [path], format: format, columns: columns).open(
+                onError: .skip(maximumShare: 1))
+        }
+        let message = failureMessage(.data) { try open() }
+        #expect(message.contains(path) && message.contains("\(kind.rawValue)s"), "\(message)")
+        #expect(failureMessage(.configuration) { try open(.arrays) }.contains(path))
+    }
+
     @Test func mistakesAreNamed() throws {
         try write("q.npy", rows: 3, columns: 2)
         try write("t.npy", rows: 4, columns: 2)
@@ -58,7 +72,9 @@ import Testing
             return ""
         }
         #expect(message { _ = try source() }.contains("3 rows"))
-        #expect(message { _ = try source("q", "missing") }.contains("missing.npy"))
+        let missing = message { _ = try source("q", "missing") }
+        #expect(missing.contains("missing.npy") && missing.contains("the folder has q.npy, t.npy"))
+        #expect(missing.contains("queries.npy and targets.npy"))
         #expect(message { _ = try source("../q", "q") }.contains("inside the folder"))
         #expect(message { _ = try source("/etc/passwd", "q") }.contains("inside the folder"))
         try NPYArray.write(path: "\(folder.path)/ids.npy", shape: [2], integers: [7, 8])

@@ -143,6 +143,7 @@ private func files(_ folder: String) throws -> [String: Data] {
         ({ try .noto(path: "/no/font") }, "fonts-noto-color-emoji"),
         ({ try .symbola(path: "/no/font") }, "fonts-symbola"),
         ({ try .emojione(path: "/no/folder") }, "ruby-gemojione"),
+        ({ try .emojione(path: "/no/folder") }, "--drawings noto,symbola"),
         ({ try .font(name: "x", path: "/no/font") }, "/no/font"),
     ]
     for (open, says) in sources {

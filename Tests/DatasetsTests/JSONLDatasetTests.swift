@@ -121,6 +121,27 @@ import Testing
         #expect(strict.contains("1 of 3 rows cannot be read, more than the share of 0.33 allowed"))
     }
 
+    /// A named field that is missing is looked for under the known names where that is asked for; one that is there wins.
+    @Test func missingFieldsAreLookedForUnderKnownNames() throws {
+        let folder = try TemporaryFolder()
+        func open(_ line: String, only: PairRole? = nil, recognises: Bool = true) throws -> any PairSource {
+            let path = try folder.write("rows.jsonl", line.utf8)
+            var columns = SourceColumns(query: Column("sentence1", .text), target: Column("body", .text), only: only)
+            columns.recognisesOthers = recognises
+            return try SourceDescription(paths: [path], columns: columns).open()
+        }
+        let pair = try open(#"{"query": "q", "body": "b", "text": "t"}"#).row(0)
+        #expect(pair.query.displayText == "q" && pair.target.displayText == "b")
+        let others = try open(#"{"query": "q", "positive": "p"}"#).row(0)
+        #expect(others.query.displayText == "q" && others.target.displayText == "p")
+        #expect(try open(#"{"text": "t"}"#, only: .target).row(0).query.displayText == "t")
+        let strict = failureMessage(.data) { _ = try open(#"{"query": "q", "body": "b"}"#, recognises: false) }
+        #expect(strict.contains("the field sentence1 is missing"))
+        #expect(failureMessage(.data) { _ = try open(#"{"x": "q"}"#) }.contains("the field sentence1 is missing"))
+        let labelled = failureMessage(.data) { _ = try open(#"{"query": "q", "positive": "p", "label": 0}"#) }
+        #expect(labelled.contains("may be no pair"))
+    }
+
     @Test func wrongUTF8IsNamed() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write(

@@ -44,6 +44,18 @@ import Testing
         #expect(message.hasPrefix(path) && message.contains(expected), "\(message)")
     }
 
+    /// A file with known names says that they would be recognised.
+    @Test func namesThatAutoKnowsAreNamed() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("a.jsonl", #"{"anchor": "a", "positive": "b"}"#.utf8)
+        let message = failureMessage(.data) { _ = try Self.open(path, query: "query") }
+        #expect(message.hasPrefix("\(path):1: the field query is missing; there are: anchor, positive; "), "\(message)")
+        #expect(message.hasSuffix("data.query.column: auto would take anchor"), "\(message)")
+        let other = try folder.write("b.jsonl", #"{"here": "a", "positive": "b"}"#.utf8)
+        let plain = failureMessage(.data) { _ = try Self.open(other, query: "query") }
+        #expect(plain.hasSuffix("there are: here, positive"), "\(plain)")
+    }
+
     @Test func bytesThatAreNoTextAreNamed() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("a.csv", Array("query,answer\nx,y\nx,".utf8) + [0xFF] + Array("\n".utf8))
@@ -148,7 +160,8 @@ import Testing
         let folder = try TemporaryFolder()
         let whole = try Data(contentsOf: URL(fileURLWithPath: SourceFixture.packedJSONL.path))
         let cut = try folder.write("cut.jsonl.gz", whole.prefix(whole.count / 2))
-        #expect(failureMessage(.data) { _ = try Self.open(cut) }.hasPrefix("\(cut) cannot be unpacked at byte"))
+        let message = failureMessage(.data) { _ = try Self.open(cut) }
+        #expect(message.hasPrefix("\(cut) cannot be unpacked") && !message.contains("byte -"), "\(message)")
         let plain = try folder.write("plain.jsonl.gz", "{}".utf8)
         #expect(failureMessage(.data) { _ = try Self.open(plain) }.contains("is not compressed"))
         #expect(

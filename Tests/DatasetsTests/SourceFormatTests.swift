@@ -30,6 +30,30 @@ import Testing
         #expect(Unpacking.progress - before >= 2)
     }
 
+    /// What the first row's fields are taken for, as people are told.
+    @Test(arguments: [
+        (
+            "a.jsonl", #"{"query": "q", "positive": "p", "hard_negative": "n"}"#,
+            "query ← query, target ← positive, negatives ← none; unused fields: hard_negative"
+        ),
+        (
+            "a.jsonl", #"{"id": 1, "anchor": "q", "anchors": ["r"], "pos": ["p"], "neg_2": "m", "neg_1": "n"}"#,
+            "query ← anchor, target ← pos, negatives ← neg_1, neg_2"
+        ),
+        (
+            "a.csv", "split,question,answer\nx,q,a\n",
+            "query ← question, target ← answer, negatives ← none; unused fields: split"
+        ),
+    ]) func fieldsThatWereTaken(_ name: String, _ text: String, _ summary: String) throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(name, text.utf8)
+        let columns = SourceColumns(query: Column(nil, .text), target: Column(nil, .text))
+        let source = try SourceDescription(paths: [path], columns: columns).open()
+        #expect(source.takenFields.map(\.summary) == [summary] && source.takenFields.map(\.source) == [path])
+        #expect(MixedSource([source, source]).takenFields.count == 2)
+        #expect(WrongPairs(SelectedRows(source, rows: [0]), share: 0, seed: 1).takenFields == source.takenFields)
+    }
+
     @Test(arguments: SourceFixture.allCases) func rowsAreThoseWritten(_ fixture: SourceFixture) throws {
         let rows = try SourceFixture.rows.get()
         let source = try fixture.source()
@@ -122,7 +146,7 @@ import Testing
             let source = try fixture.source()
             #expect(source.parts == [SourcePart(rows: 0..<12, maximumNegatives: 3)])
             for index in 0..<12 {
-                #expect(try source.row(index).negatives.map(\.side.content) == rows.negatives[index])
+                #expect(try source.row(index).negatives.map(\.side.displayText) == rows.negatives[index])
             }
         }
     }

@@ -11,7 +11,7 @@ import Testing
         let folder = try TemporaryFolder()
         let lines = try TextLines(path: try folder.write("a.txt", text.utf8), prefix: "query: ")
         #expect(lines.ids == [0, 1, 2])
-        #expect(try (0..<3).map { try lines.row($0).query.content } == ["one", " two", "three"])
+        #expect(try (0..<3).map { try lines.row($0).query.displayText } == ["one", " two", "three"])
         let side = PairSide.text(" two", alternatives: [])
         #expect(
             try lines.row(1)
@@ -20,9 +20,24 @@ import Testing
                 ))
     }
 
+    /// What stands for features is for people: it is no text.
+    @Test func onlyTextsAreTexts() {
+        #expect(PairSide.features([1, 2]).texts.isEmpty && PairSide.picture(.file("a.png")).texts.isEmpty)
+        #expect(PairSide.text("a", alternatives: ["b"]).texts == ["a"])
+        #expect(PairSide.choice(["a", "b"]).texts == ["a", "b"])
+    }
+
     @Test func anEmptyFileHasNoRows() throws {
         let folder = try TemporaryFolder()
         #expect(try TextLines(path: try folder.write("a.txt", "".utf8)).count == 0)
+    }
+
+    @Test func compressedTextIsText() throws {
+        _ = try SourceFixture.rows.get()
+        let plain = try TextLines(path: SourceFixture.jsonl.path)
+        let packed = try TextLines(path: SourceFixture.packedJSONL.path)
+        #expect(packed.count == 12 && packed.fingerprint == plain.fingerprint)
+        #expect(try packed.row(11).query == plain.row(11).query)
     }
 
     @Test func fingerprintsTellFilesApart() throws {
@@ -51,6 +66,6 @@ import Testing
         try handle.seek(toOffset: 9000)
         try handle.write(contentsOf: Data("TWO".utf8))
         try handle.close()
-        #expect(try lines.row(1000).query.content == "TWO")
+        #expect(try lines.row(1000).query.displayText == "TWO")
     }
 }

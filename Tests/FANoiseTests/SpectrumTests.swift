@@ -127,4 +127,19 @@ import Testing
         #expect(collapsed.first.map { "\($0)".contains("collapsing: effective rank 1.1") } == true)
         #expect(collapsed.last == .normGrowing(norm: 11, first: 1))
     }
+
+    /// An epoch's last batch has fewer directions because it has fewer rows; one that lies in a single direction has collapsed all the same.
+    @Test func shortBatchesAreNoCollapse() {
+        func report(_ sigma: [Double]) -> NoiseReport {
+            NoiseReport(
+                strength: 1, noiseToSignal: 0, cosine: 1, rowNorm: 1,
+                spectrum: Spectrum(singularValues: sigma, rows: sigma.count, columns: 64), spectrumStep: 0,
+                solver: .gram, advice: [], seconds: (spectrum: 0, noise: 0))
+        }
+        var tracker = CollapseTracker()
+        #expect(tracker.observe(report(Array(repeating: 1, count: 40))).isEmpty)
+        for rows in [8, 3, 1] { #expect(tracker.observe(report(Array(repeating: 1, count: rows))).isEmpty) }
+        #expect(tracker.observe(report([1, 1] + Array(repeating: 0, count: 7))).count == 1)
+        #expect(tracker.observe(report(Array(repeating: 1, count: 8) + Array(repeating: 0, count: 32))).count == 1)
+    }
 }

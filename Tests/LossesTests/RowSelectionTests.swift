@@ -68,7 +68,7 @@ import Testing
     ) throws {
         let batch = randomBatch(rows: 300, width: 4)
         let expected = denseLoss(kind, batch)
-        for tile in [nil, 260, 100] {
+        for tile in [nil, 260, 100, Int.max] {
             for (precision, tolerance) in [(ContrastiveLossOptions.Precision.single, 5e-6), (.double, 0x1p-23)] {
                 let options = ContrastiveLossOptions(kind: kind, tile: tile, precision: precision)
                 let found = try evaluate(batch, options, counts: [300])

@@ -133,6 +133,18 @@ private final class Runs {
         }
     }
 
+    /// Of equal evaluations the first is the best, as in best.json.
+    @Test func tiesAreTheFirst() throws {
+        let rows = [0.1, 0.5, 0.5].enumerated().map {
+            #"{"step": \#($0 * 10 + 10), "loss": 1, "held.query_to_target.precision_at_1": \#($1)}"#
+        }
+        let runs = try Runs()
+        let record = try RunRecord.read(
+            runs.run(
+                "one", ["config.yaml": Runs.configuration, "metrics.jsonl": rows.joined(separator: "\n") + "\n"]))
+        #expect(Diagnostics(run: record).remarks.contains { $0.words.contains("its best was 50\u{202F}% at step 20") })
+    }
+
     @Test func severalRuns() throws {
         let runs = try Runs()
         let first = try runs.run("one", ["config.yaml": Runs.configuration, "metrics.jsonl": Runs.metrics])
@@ -145,6 +157,61 @@ private final class Runs {
         #expect(page.contains("Settings in which the runs differ"))
         records.distinguishNames()
         #expect(Set(records.map(\.name)).count == 3)
+    }
+
+    /// Every fifth batch has 8 rows of 64: a higher effective rank than its rows allow is no collapse, and its loss is not shown.
+    @Test func shortBatchesAreNotCompared() throws {
+        let runs = try Runs()
+        func record(_ rank: (Int) -> Double) throws -> RunRecord {
+            let lines = (1...20).map { step in
+                let isShort = step % 5 == 0
+                return """
+                    {"step": \(step), "loss": \(isShort ? 0.5 : 4), "rows": \(isShort ? 8 : 64), \
+                    "query.effective_rank": \(rank(step))}
+                    """
+            }
+            return try RunRecord.read(runs.run("one", ["metrics.jsonl": lines.joined(separator: "\n")]))
+        }
+        let healthy = try record { $0 % 5 == 0 ? 7.4 : 40.6 }
+        #expect(healthy.metrics.fullBatchCurve("loss").allSatisfy { $0.value == 4 })
+        #expect(healthy.metrics.curve("loss").count == 20 && healthy.metrics.fullBatchCurve("loss").count == 16)
+        #expect(!Diagnostics(run: healthy).remarks.contains { $0.words.contains("Collapse") })
+        let page = RunPage([healthy]).page.html
+        #expect(page.contains("Short batches, at the ends of epochs, are left out."))
+        #expect(page.contains("last full batch"))
+        let collapsed = try record { $0 > 18 ? 3 : 40.6 }
+        #expect(Diagnostics(run: collapsed).remarks.contains { $0.words.contains("Lower optimizer.learning_rate") })
+        // Of rows that are mostly of short batches, all count.
+        let lines = [(1, 64), (5, 8), (10, 8)].map { #"{"step": \#($0), "loss": \#($0), "rows": \#($1)}"# }
+        let table = MetricsTable(Data(lines.joined(separator: "\n").utf8))
+        #expect(table.fullBatchCurve("loss").map(\.value) == [1, 5, 10])
+    }
+
+    /// A first step that waits for cold files says nothing of the others.
+    @Test(arguments: [
+        ([9.0, 0.01], false), ([9.0, 0.01, 0.01, 0.01], false), ([9.0, 1.0], false), ([9.0, 1.0, 1.0, 1.0], true),
+    ])
+    func onlyLastingWaitsAreToldOf(_ waits: [Double], _ isTold: Bool) throws {
+        let runs = try Runs()
+        let lines = waits.enumerated().map {
+            #"{"step": \#($0 + 1), "seconds": {"data": \#($1), "forward": 1}}"#
+        }
+        let record = try RunRecord.read(runs.run("one", ["metrics.jsonl": lines.joined(separator: "\n")]))
+        #expect(Diagnostics(run: record).remarks.contains { $0.words.contains("Steps wait for data") } == isTold)
+    }
+
+    /// Held-out queries that lie in one direction, with noise or without.
+    @Test func heldOutCollapseIsTold() throws {
+        #expect(CollapseRule.holds(1.4, of: 128) && CollapseRule.holds(6.3, of: 128) && CollapseRule.holds(1.4, of: 8))
+        #expect(!CollapseRule.holds(6.5, of: 128) && !CollapseRule.holds(1.6, of: 8) && !CollapseRule.holds(1, of: 7))
+        let runs = try Runs()
+        for (rank, isTold) in [(1.4, true), (1.6, false)] {
+            let line = #"{"step": 9, "s.query_to_target.precision_at_1": 0.1, "s.effective_rank": \#(rank)}"#
+            let record = try RunRecord.read(
+                runs.run("one", ["config.yaml": "noise: {scaling: none}", "metrics.jsonl": line]))
+            let told = Diagnostics(run: record).remarks.filter { $0.words.contains("s: the embeddings of the queries") }
+            #expect(told.count == (isTold ? 1 : 0) && told.allSatisfy { $0.words.contains("optimizer.learning_rate") })
+        }
     }
 
     static let partial: [([String: String], [String])] = [

@@ -111,6 +111,8 @@ struct Mistake: CustomTestStringConvertible, Sendable {
         Mistake(65, ["@x", "row ", "--strength"], "noise --input @x --output @out --strength 3.4e38"),
         Mistake(65, ["@none", "no rows"], "loss --queries @x --targets @none --gradients @out"),
         Mistake(65, ["@x", "--temperature"], "loss --queries @x --targets @t --temperature 1e-13 --gradients @out"),
+        Mistake(64, ["--tile", "1073741824"], "loss --queries @x --targets @t --tile 9223372036854775807"),
+        Mistake(64, ["--bias", "sigmoid"], "loss --queries @x --targets @t --loss infonce --bias 3 --gradients @out"),
         Mistake(64, ["--tile", "0"], "loss --queries @x --targets @t --tile 0 --gradients @out"),
     ]
 
@@ -165,6 +167,14 @@ struct Mistake: CustomTestStringConvertible, Sendable {
         ("mine --run @x --data @x --output @out --negatives 9223372036854775807", "--negatives"),
         ("mine --run @x --data @x --output @out --range 0:9223372036854775807", "--range"),
         ("mine --run @x --data @x --output @out --range 9223372036854775806:9223372036854775807", "--range"),
+        ("mine --run @x --data @x --output @out --negatives 1001", "--negatives"),
+        ("mine --run @x --data @x --output @out --margin nan", "--margin"),
+        ("mine --run @x --data @x --output @out --relative-margin inf", "--relative-margin"),
+        ("mine --run @x --data @x --output @out --max-score nan", "--max-score"),
+        ("mine --run @x --data @x --output @out --min-score nan", "--min-score"),
+        ("mine --run @x --data @x --output @out --min-score 1 --max-score 0", "--min-score"),
+        ("embed --run @x --input @x --side query --output @out --save-every inf", "--save-every"),
+        ("doctor --predict @x --network inf", "--network"),
         ("doctor --cores-per-node 9223372036854775807", "--cores-per-node"),
         ("spectrum @x", "--input"),
         ("nosie", "nosie"),
@@ -180,6 +190,35 @@ struct Mistake: CustomTestStringConvertible, Sendable {
         #expect(outcome.errors.contains(word.hasPrefix("@") ? files.folder.file(String(word.dropFirst())) : word))
         #expect(outcome.errors.contains("--help"))
         #expect(files.folder.contents == files.before)
+    }
+
+    /// As `--output "$UNSET"` makes them.
+    @Test(arguments: [
+        (["noise", "--input", "", "--output", "@out"], "--input is empty"),
+        (["noise", "--input", "@x", "--output", ""], "--output is empty"),
+        (["noise", "--input", "@x", "--output="], "--output is empty"), (["report", ""], "an argument is empty"),
+        (["train", "--config", ""], "--config is empty"),
+    ]) func emptyPaths(_ words: [String], _ message: String) throws {
+        let files = try Files()
+        let outcome = try Program.run(words.map { $0.hasPrefix("@") ? files.folder.file(String($0.dropFirst())) : $0 })
+        #expect(outcome.code == 64 && outcome.messages.count == 1, "\(outcome.errors)")
+        #expect(outcome.errors.contains(message), "\(outcome.errors)")
+        #expect(files.folder.contents == files.before)
+    }
+
+    /// No file may have more than a kilobyte: the folder that was made for the gradients goes again.
+    @Test func halfOfTheGradientsAreNone() throws {
+        let files = try Files()
+        let out = files.folder.file("out")
+        for name in ["q", "p"] { try Dense.normals(200, 4, salt: 1).write(files.folder.file(name)) }
+        let shell = ["sh", "-c", "trap '' XFSZ; ulimit -f 2; exec \"$@\"", "sh"]
+        let outcome = try RunningProgram(
+            [
+                "loss", "--queries", files.folder.file("q"), "--targets", files.folder.file("p"), "--gradients", out,
+            ], .alone, limit: shell
+        ).outcome()
+        #expect(outcome.code == 74 && outcome.messages.count == 1, "\(outcome.errors)")
+        #expect(!FileManager.default.fileExists(atPath: out))
     }
 
     @Test func refusedOnceUnderMPI() throws {

@@ -162,6 +162,37 @@ import Testing
             ]).code == 64)
     }
 
+    /// A model of texts takes no array for one, and asks for no empty text; of an array of embeddings no side is encoded.
+    @Test func textsAreTexts() throws {
+        let text = try TextRun()
+        let array = text.folder.file("x.npy")
+        try Dense.normals(3, 16, salt: 1).write(array)
+        let data = text.folder.file("train.jsonl")
+        for (code, words, arguments) in [
+            (65, ["x.npy", "features", "text"], ["mine", "--data", data, "--corpus", array, "--output", "@"]),
+            (65, ["x.npy", "features", "text"], ["mine", "--data", array, "--output", "@"]),
+            (65, ["x.npy", "features", "text"], ["embed", "--input", array, "--side", "query", "--output", "@"]),
+            (65, ["x.npy", "features", "text"], ["evaluate", "--data", array]),
+            (65, ["x.npy", "features", "text"], ["evaluate", "--classify", array]),
+            (65, ["empty"], ["search", "--index", array, "--text", ""]),
+            (65, ["empty"], ["search", "--index", array, "--text", "   "]),
+            (64, ["--side"], ["search", "--index", array, "--queries", array, "--side", "query"]),
+            (0, [], ["search", "--index", array, "--queries", array]),
+        ] as [(Int32, [String], [String])] {
+            let outcome = try Program.run(
+                [arguments[0], "--run", text.run]
+                    + arguments.dropFirst().map { $0 == "@" ? text.folder.file("out.jsonl") : $0 })
+            #expect(outcome.code == code, "\(arguments): \(outcome.errors)")
+            for word in words { #expect(outcome.messages.first?.contains(word) == true, "\(outcome.errors)") }
+        }
+        #expect(!text.folder.contents.contains("out.jsonl"))
+        let trained = try Program.run([
+            "train", "--config", text.folder.file("config.yaml"), "--set", "name=array", "--set", "data.train=\(array)",
+            "--set", "data.on_error=skip",
+        ])
+        #expect(trained.code == 65 && !trained.errors.contains("skipped"), "\(trained.errors)")
+    }
+
     /// Each text of a list of positives is one; lists are written whole, and read again as what they were.
     @Test func minedListsOfPositivesAreWhole() throws {
         let text = try TextRun()

@@ -7,15 +7,17 @@ import Testing
 @Suite struct EmbedTests {
     private static let rows = 6000
 
-    private func arguments(_ tiny: TinyRun, _ output: String, _ more: [String] = []) -> [String] {
+    private func arguments(
+        _ tiny: TinyRun, _ output: String, _ more: [String] = [], saveEvery: Int = 0
+    ) -> [String] {
         [
             "embed", "--run", tiny.run, "--input", tiny.folder.file("many.txt"), "--side", "target", "--output",
-            tiny.folder.file(output), "--chunk", "16", "--save-every", "0", "--json",
+            tiny.folder.file(output), "--chunk", "16", "--save-every", "\(saveEvery)", "--json",
         ] + more
     }
 
-    private func texts(_ tiny: TinyRun, changed: Bool = false) throws {
-        try tiny.write("many.txt", lines: (0..<Self.rows).map { "text \($0 * 7919 % 1000) \(changed ? "b" : "a")" })
+    private func texts(_ tiny: TinyRun, changed: Bool = false, rows: Int = Self.rows) throws {
+        try tiny.write("many.txt", lines: (0..<rows).map { "text \($0 * 7919 % 1000) \(changed ? "b" : "a")" })
     }
 
     /// Killed where it stands, it goes on behind the rows that were saved; the bytes are those of the undisturbed job at any number of
@@ -43,6 +45,34 @@ import Testing
             #expect(try Data(contentsOf: URL(fileURLWithPath: tiny.folder.file(name))) == whole)
             #expect(tiny.folder.contents.filter { $0.hasPrefix("part") } == (0...index).map { "part\($0).npy" })
         }
+    }
+
+    /// A signal to one rank or to all: what is done is saved, 75, and the same command goes on to the same bytes.
+    @Test(arguments: [(Start.alone, SIGTERM), (.threads(2), SIGINT), (.mpi(2), SIGUSR1)])
+    func stoppedBySignal(_ start: Start, _ signal: Int32) throws {
+        let tiny = try TinyRun()
+        #expect(try tiny.train().code == 0)
+        let rows = 5 * Self.rows
+        try texts(tiny, rows: rows)
+        #expect(try Program.run(arguments(tiny, "whole.npy", saveEvery: 10_000)).code == 0)
+        // Nothing is saved before the signal.
+        let running = try RunningProgram(arguments(tiny, "part.npy", saveEvery: 10_000), start)
+        for _ in 0..<20_000 where running.isRunning && !tiny.folder.contents.contains("part.npy.partial") {
+            usleep(500)
+        }
+        running.send(signal)
+        let first = try running.outcome()
+        try #require(first.code == 75, "\(first.errors)")
+        #expect(first.lines(with: "part.npy: stopped by a signal").count == 1, "\(first.errors)")
+        let json = try first.json()
+        let done = try #require(json["rows"] as? Int)
+        #expect(json["finished"] as? Bool == false && done > 0 && done < rows)
+        #expect(!tiny.folder.contents.contains("part.npy") && tiny.folder.contents.contains("part.npy.progress"))
+        let again = try Program.run(arguments(tiny, "part.npy"))
+        #expect(again.code == 0, "\(again.errors)")
+        #expect(try again.json()["resumed_rows"] as? Int == done)
+        let (part, whole) = (tiny.folder.file("part.npy"), tiny.folder.file("whole.npy"))
+        #expect(try Data(contentsOf: URL(fileURLWithPath: part)) == Data(contentsOf: URL(fileURLWithPath: whole)))
     }
 
     /// What was done from other rows or with another chunk is not gone on with, and a sentence says why.

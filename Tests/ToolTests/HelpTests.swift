@@ -108,6 +108,13 @@ import Testing
         #expect(outcome.output.components(separatedBy: "OpenBLAS kernels").count == 2)
     }
 
+    @Test(arguments: [("/nowhere/at/all", 66), ("/etc/passwd", 73)] as [(String, Int32)])
+    func aFolderThatIsNone(_ path: String, _ code: Int32) throws {
+        let outcome = try Program.run(["doctor", "--seconds", "0", "--output", path])
+        #expect(outcome.code == code && outcome.output.isEmpty)
+        #expect(outcome.messages.count == 1 && outcome.errors.contains("--output \(path)"), "\(outcome.errors)")
+    }
+
     @Test(arguments: ["601", "many", "nan"]) func secondsOutOfRange(_ seconds: String) throws {
         let outcome = try Program.run(["doctor", "--seconds", seconds])
         #expect(outcome.code == 64)

@@ -30,5 +30,26 @@ import Testing
         let run = try TextRun()
         let outcome = try Program.run(["report", run.run, "--output", "/nowhere/at/all.html"])
         #expect(outcome.code == 73 && outcome.errors.contains("/nowhere/at/all.html"), "\(outcome.errors)")
+        let pipe = run.folder.file("pipe")
+        try #require(mkfifo(pipe, 0o600) == 0)
+        for arguments in [
+            ["report", run.run, "--output", pipe], ["evaluate", "--run", run.run, "--contact-sheet", pipe],
+        ] {
+            let outcome = try Program.run(arguments)
+            #expect(outcome.code == 73 && outcome.errors.contains("\(pipe): expected a file"), "\(outcome.errors)")
+            var status = stat()
+            #expect(stat(pipe, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+        }
+    }
+
+    /// A full disk is told as such.
+    @Test func aFullDiskIsNoWrongPath() throws {
+        let run = try TextRun()
+        let shell = ["sh", "-c", "trap '' XFSZ; ulimit -f 2; exec \"$@\"", "sh"]
+        let outcome = try RunningProgram(
+            ["report", run.run, "--output", run.folder.file("page.html")], .alone, limit: shell
+        ).outcome()
+        #expect(outcome.code == 74 && outcome.errors.contains("page.html: writing it failed"), "\(outcome.errors)")
+        #expect(!run.folder.contents.contains { $0.hasPrefix("page.html") })
     }
 }

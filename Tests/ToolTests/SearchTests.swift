@@ -57,6 +57,114 @@ import Testing
         }
     }
 
+    /// For people: results on standard output, in columns, below what was asked; ten queries at most, and what they are of.
+    @Test func resultsArePrinted() throws {
+        let folder = try TemporaryFolder()
+        try NPYArray.write(path: folder.file("x.npy"), shape: [3, 1], values: Floats([1, -10, 0.5]))
+        try NPYArray.write(path: folder.file("q.npy"), shape: [11, 1], values: Floats(repeating: 1, count: 11))
+        let outcome = try Program.run(
+            ["search", "--index", folder.file("x.npy"), "--queries", folder.file("q.npy"), "--top", "3"], .threads(2))
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        let one = "1  row 0    1.0000\n2  row 2    0.5000\n3  row 1  -10.0000\n"
+        #expect(outcome.output == (0..<10).map { "query \($0):\n\(one)" }.joined())
+        #expect(outcome.lines(with: "first 10 of 11 queries", "--output").count == 1, "\(outcome.errors)")
+    }
+
+    /// Two queries of two numbers, and words of the message.
+    static let noNumbers: [([Float], [String])] = [
+        ([1, 2, 3, .nan], ["q.npy: row 1 "]), ([1, 2, .infinity, 4], ["q.npy: row 1 "]),
+        ([1, 2, 1e38, 1e38], ["q.npy", "row 1 ", "row 2 of ", "x.npy", "float32"]),
+        ([1, 2, 1e38, -1e38], ["q.npy", "row 1 ", "row 2 of ", "x.npy", "float32"]),
+    ]
+
+    /// Queries are checked as rows are; a score that float32 does not hold is an error, no result.
+    @Test(arguments: noNumbers) func valuesThatAreNoNumbers(_ queries: [Float], _ words: [String]) throws {
+        let folder = try TemporaryFolder()
+        try NPYArray.write(path: folder.file("x.npy"), shape: [3, 2], values: Floats([1, 2, 3, 0, 1e38, 1e38]))
+        try NPYArray.write(path: folder.file("q.npy"), shape: [2, 2], values: Floats(queries))
+        for start in [Start.alone, .threads(2)] {
+            let outcome = try Program.run(
+                ["search", "--index", folder.file("x.npy"), "--queries", folder.file("q.npy"), "--json"], start)
+            #expect(outcome.code == 65 && outcome.output.isEmpty, "\(outcome.errors)")
+            let message = try #require(outcome.messages.first)
+            for word in words { #expect(message.contains(word), "\(message)") }
+        }
+    }
+
+    /// By whatever path, what is read is not replaced.
+    @Test func outputsAreNoInputs() throws {
+        let folder = try TemporaryFolder()
+        for name in ["x.npy", "queries.npy"] {
+            try NPYArray.write(path: folder.file(name), shape: [3, 1], values: Floats([1, -10, 0.5]))
+        }
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.file("link.npy"), withDestinationPath: folder.file("x.npy"))
+        let before = try Data(contentsOf: URL(fileURLWithPath: folder.file("x.npy")))
+        let search = ["search", "--index", folder.file("x.npy"), "--queries", folder.file("queries.npy"), "--output"]
+        let loss = ["loss", "--queries", folder.file("queries.npy"), "--targets", folder.file("x.npy")]
+        let commands: [[String]] = [
+            search + [folder.file("x.npy")], search + ["\(folder.path)/./link.npy"],
+            search + [folder.file("queries.npy")], loss + ["--gradients", folder.path],
+            [
+                "embed", "--run", "none", "--side", "query", "--input", folder.file("x.npy"), "--output",
+                folder.file("link.npy"),
+            ],
+            ["mine", "--run", "none", "--data", folder.file("x.npy"), "--output", folder.file("x.npy")],
+        ]
+        for arguments in commands {
+            let outcome = try Program.run(arguments)
+            #expect(outcome.code == 64 && outcome.messages.first?.contains("is the input") == true, "\(outcome.errors)")
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.file("x.npy"))) == before)
+    }
+
+    /// With a model of features an array is features; the row whose features are too large is named.
+    @Test func arraysAreFeatures() throws {
+        let folder = try TemporaryFolder()
+        let values = Self.values(40, seed: 3)
+        for name in ["queries.npy", "targets.npy"] {
+            try NPYArray.write(path: folder.file(name), shape: [10, 4], values: Floats(values))
+        }
+        let config = """
+            name: features
+            output: \(folder.file("runs"))
+            seed: 7
+            steps: 1
+            model: {query: {kind: features, inputs: 4}, target: {kind: features, inputs: 4}, embedding: 4}
+            data: {train: \(folder.path)}
+            batch: {global: 5}
+            optimizer: {learning_rate: 1e-3, schedule: {kind: constant, warmup: 0}}
+            evaluate: {every: null}
+            checkpoint: {every: null}
+            """
+        try Data(config.utf8).write(to: URL(fileURLWithPath: folder.file("config.yaml")))
+        let trained = try Program.run(["train", "--config", folder.file("config.yaml")])
+        try #require(trained.code == 0, "\(trained.errors)")
+        func run(_ arguments: String...) throws -> Outcome {
+            try Program.run([arguments[0], "--run", folder.file("runs/features"), "--json"] + arguments.dropFirst())
+        }
+        let queries = folder.file("queries.npy")
+        #expect(try run("embed", "--input", queries, "--side", "target", "--output", folder.file("t.npy")).code == 0)
+        #expect(try run("embed", "--input", queries, "--side", "query", "--output", folder.file("q.npy")).code == 0)
+        func results(_ outcome: Outcome) throws -> [[[String: Any]]] {
+            #expect(outcome.code == 0, "\(outcome.errors)")
+            return try #require(try outcome.json()["results"] as? [[[String: Any]]])
+        }
+        func places(_ results: [[[String: Any]]]) -> [[Int]] { results.map { $0.compactMap { $0["row"] as? Int } } }
+        let byModel = try results(
+            run("search", "--index", folder.file("t.npy"), "--queries", queries, "--side", "query"))
+        let byArray = try results(
+            Program.run(["search", "--index", folder.file("t.npy"), "--queries", folder.file("q.npy"), "--json"]))
+        #expect(places(byModel) == places(byArray) && byModel.count == 10)
+        var large = values
+        for column in 0..<4 { large[4 * 6 + column] = 3e38 }
+        try NPYArray.write(path: folder.file("large.npy"), shape: [10, 4], values: Floats(large))
+        let refused = try run(
+            "embed", "--input", folder.file("large.npy"), "--side", "query", "--output", folder.file("x.npy"))
+        #expect(refused.code == 65, "\(refused.errors)")
+        #expect(refused.messages.first?.contains("row 6 of the input") == true, "\(refused.errors)")
+    }
+
     /// An index of halves, of another byte order, or of fewer rows than are asked for.
     @Test func smallIndexesAndMistakes() throws {
         let folder = try TemporaryFolder()
@@ -80,6 +188,7 @@ import Testing
         let bad = try search("bad.npy")
         #expect(bad.code == 65 && bad.messages.first?.contains("row 1") == true, "\(bad.errors)")
         #expect(try search("missing.npy").code == 66)
+        #expect(try search("half.npy", ["--side", "query"]).code == 64)
         #expect(try search("half.npy", ["--text", "x"]).code == 64)
         #expect(try search("half.npy", ["--rows", folder.file("q.npy")]).code == 64)
     }

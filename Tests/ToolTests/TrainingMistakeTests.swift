@@ -96,6 +96,18 @@ import Testing
         try expect(Self.untrained[index], .mpi(2), in: prepare())
     }
 
+    /// Closed, standard input, output and error do not become files of the run: no message is written into them.
+    @Test(arguments: ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"]) func closedStreams(_ closing: String) throws {
+        let tiny = try TinyRun()
+        let shell = ["sh", "-c", "exec \"$@\" \(closing)", "sh"]
+        let outcome = try RunningProgram(["train", "--config", tiny.config], .alone, limit: shell).outcome()
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        #expect(tiny.steps == ["step-00000002", "step-00000004"])
+        let lines = try String(contentsOfFile: "\(tiny.run)/metrics.jsonl", encoding: .utf8).split(separator: "\n")
+        #expect(!lines.isEmpty && lines.allSatisfy { $0.hasPrefix("{") })
+        #expect(try Data(contentsOf: URL(fileURLWithPath: "\(tiny.run)/.lock")).isEmpty)
+    }
+
     /// One model for the whole table: no mistake changes it.
     @Test func withATrainedModel() throws {
         let tiny = try prepare()

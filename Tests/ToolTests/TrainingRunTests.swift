@@ -127,6 +127,14 @@ import Testing
                 ($0["score"] as? Double ?? 0) >= ($1["score"] as? Double ?? 1)
             })
 
+        // Many questions are told by their texts; the files of others are converted first.
+        let many = try Program.run(
+            arguments.dropLast() + ["--side", "target", "--queries", tiny.folder.file("question.txt")], start)
+        #expect(many.output.hasPrefix("\(TinyRun.text(3)):\n1  row "), "\(many.output) \(many.errors)")
+        try tiny.write("x.parquet", lines: ["PAR1"])
+        let parquet = try tiny.embed("x.parquet", side: "target")
+        #expect(parquet.code == 65 && parquet.messages.first?.contains("docs/data.md") == true, "\(parquet.errors)")
+
         // Embeddings of another width are no queries, whether or not it divides the model's.
         for width in [8, 5] {
             try Dense.normals(2, width, salt: 1).write(tiny.folder.file("other.npy"))

@@ -32,7 +32,7 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
             "Valid keys here: name, output, seed, steps"),
         ConfigMistake("noise: {strenght: 1}", "a.yaml:4", "'noise.strenght'", "did you mean 'noise.strength'?"),
         ConfigMistake(
-            "noise:\n  center: true\n  xyzzy: 1", "a.yaml:6", "'noise.xyzzy'", "Valid keys here: scaling, strength"),
+            "noise:\n  center: true\n  xyzzy: 1", "a.yaml:6", "'noise.xyzzy'. Valid keys here: scaling, strength"),
         ConfigMistake("learning_rate: 1", "a.yaml:4", "did you mean 'optimizer.learning_rate'?"),
         ConfigMistake("noise: {strength: abc}", "a.yaml:4: noise.strength: found abc, expected number ≥ 0"),
         ConfigMistake("noise: {strength: \"0.1\"}", "found \"0.1\", expected number"),
@@ -48,6 +48,10 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
             "found cubic, expected one of: none, gaussian, uniform, linear, sublinear, power, shuffled"),
         ConfigMistake("noise: 3", "a.yaml:4: noise: found 3, expected a mapping"),
         ConfigMistake("noise:", "noise: found null, expected a mapping"),
+        ConfigMistake(set: ["noise=none"], "found none, expected a mapping; did you mean 'noise.scaling'?"),
+        ConfigMistake(set: ["optimizer.lr=1"], "unknown key 'optimizer.lr'; did you mean 'optimizer.learning_rate'?"),
+        ConfigMistake("batch_size: 1", "did you mean 'batch.global'?"),
+        ConfigMistake(set: ["model.lora.r=1"], "did you mean 'model.lora.rank'?"),
         ConfigMistake("noise: [1]", "found a sequence of 1, expected a mapping"),
         ConfigMistake("noise: {power: 0.5}", "noise.power applies only when scaling is power or shuffled"),
         ConfigMistake("noise: {scaling: power}", "noise.power: scaling power needs a power"),
@@ -93,6 +97,8 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
         ConfigMistake("optimizer: {betas: [0.9]}", "optimizer.betas: found a sequence of 1, expected [β₁, β₂]"),
         ConfigMistake("optimizer: {betas: [0.9, 1]}", "optimizer.betas"),
         ConfigMistake("optimizer: {schedule: {warmup: 6}}", "optimizer.schedule.warmup is 6, more than all 5 steps"),
+        ConfigMistake("optimizer: {schedule: {warmup: 1.5}}", "warmup: found 1.5, expected integer from 0 to"),
+        ConfigMistake("optimizer: {schedule: {warmup: -0.1}}", "warmup: found -0.1, expected integer from 0 to"),
         ConfigMistake(
             "evaluate: {sets: [a]}", "evaluate.sets: found a sequence of 1, expected mapping of names to paths"),
         ConfigMistake("output: {a: b}", "output: found a mapping of 1 keys, expected text"),
@@ -123,6 +129,15 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
         ConfigMistake(set: ["data.augment.colour=0.99999999"], "data.augment.colour: found 0.99999999"),
         ConfigMistake(set: ["model.lora={rank: 2, dropout: 0.99999999}"], "model.lora.dropout: found 0.99999999"),
         ConfigMistake(set: ["name=a/b"], "name: found a/b, expected text without '/'"),
+        ConfigMistake(set: ["name=\(String(repeating: "n", count: 129))"], "of 1 to 128 bytes"),
+        ConfigMistake(
+            "evaluate: {sets: {a: x, ../b: y}}", "a.yaml:4: evaluate.sets: found the name '../b'", "without '/'"),
+        ConfigMistake(#"evaluate: {sets: {"a\nb": x}}"#, #"evaluate.sets: found the name 'a\nb'"#),
+        ConfigMistake(
+            set: ["evaluate.sets={\(String(repeating: "s", count: 200)): x}"], "evaluate.sets", "of 1 to 128 bytes"),
+        ConfigMistake(#"output: "a\0b""#, #"a.yaml:4: found "a\x00b", which has a NUL character"#),
+        ConfigMistake(#"evaluate: {sets: {"a\0b": x}}"#, "a.yaml:4", "NUL"),
+        ConfigMistake(set: [#"data.train=["a\0b"]"#], "NUL"),
         ConfigMistake(set: ["steps=null"], "neither steps nor epochs is given"),
     ]
 
@@ -227,6 +242,23 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
     @Test(arguments: ["/dev/zero", "/dev/full"]) func aFileWithoutEndIsRefused(path: String) {
         let failure = #expect(throws: Failure.self) { try RunConfig.load(path) }
         #expect(failure?.kind == .configuration && failure?.message.contains("more than") == true)
+    }
+
+    /// For which a writer may never come.
+    @Test(.timeLimit(.minutes(1))) func aPipeWithANameIsRefused() {
+        let path = FileManager.default.temporaryDirectory.path + "/pipe-\(UUID()).yaml"
+        #expect(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        let failure = #expect(throws: Failure.self) { try RunConfig.load(path) }
+        #expect(failure?.kind == .inputMissing && failure?.message.contains("\(path) cannot be read") == true)
+    }
+
+    /// As a shell's `<(…)` makes one.
+    @Test func aPipeWithoutANameIsRead() throws {
+        let pipe = Pipe()
+        try pipe.fileHandleForWriting.write(contentsOf: Data("name: a\nsteps: 1\ndata: {train: t}\n".utf8))
+        try pipe.fileHandleForWriting.close()
+        #expect(try RunConfig.load("/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)").name == "a")
     }
 
     @Test func anEmptyFileHasNoKeys() {

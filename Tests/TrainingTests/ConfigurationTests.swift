@@ -34,7 +34,7 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
         #expect(text.blocks == RunConfig.Blocks(width: 128, depth: 2, heads: 4))
         #expect(config.optimizer.betas == RunConfig.Betas(first: 0.9, second: 0.98))
         #expect(config.optimizer.learningRate == 2e-3 && config.optimizer.epsilon == 1e-6 && config.optimizer.clip == 1)
-        #expect(config.optimizer.schedule.kind == .cosine && config.optimizer.schedule.warmup == 60)
+        #expect(config.optimizer.schedule.kind == .cosine && config.optimizer.schedule.warmup == .share(0.086))
         #expect(config.evaluate.sets.items.map(\.name) == ["seen", "unseen"])
         #expect(config.data.cache.bytes == 512 * 1024 * 1024)
         var loss = RunConfig.Loss()
@@ -64,7 +64,8 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
         "name='null'", "name='~'",
         "optimizer.clip=null", "data.cache=3 KiB", "data.cache=1000", "seed=18446744073709551615",
         "optimizer.learning_rate=1e-7",
-        "optimizer.schedule=linear", "output='- x'", "noise.schedule={kind: warmup, steps: 4}", "evaluate.every=null",
+        "optimizer.schedule=linear", "optimizer.schedule.warmup=0.25",
+        "output='- x'", "noise.schedule={kind: warmup, steps: 4}", "evaluate.every=null",
         "data.train=1", "data.train=[a.jsonl, \"b-{0..3}.csv\"]", "data.negatives={columns: [neg, 'a b'], maximum: 3}",
         "data={train: null, sources: [{path: a, weight: 2, query: {prefix: \"query: \"}}, {path: [b, c], format: csv, weight: 1}]}",
         "data={train: null, batches: same_source, sources: [a, {path: b, batches: mixed, id: key, negatives: neg}]}",
@@ -102,7 +103,7 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
             "optimizer.schedule.warmup=3")
         #expect(config.seed == 2)
         #expect(config.noise.schedule.kind == .decay && config.noise.schedule.steps == 8)
-        #expect(config.optimizer.schedule.kind == .linear && config.optimizer.schedule.warmup == 3)
+        #expect(config.optimizer.schedule.kind == .linear && config.optimizer.schedule.warmup == .steps(3))
         #expect(try Self.minimal("steps=null", "epochs=3").duration == .epochs(3))
         #expect(
             try Self.minimal("evaluate.sets.b=x/y.jsonl").evaluate.sets.items == [.init(name: "b", path: "x/y.jsonl")])
@@ -124,7 +125,42 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
             "data: {train: t}\noptimizer: {schedule: constant}", "optimizer.schedule.warmup=3",
             "optimizer.schedule.kind=linear"
         ).optimizer.schedule
-        #expect(schedule.kind == .linear && schedule.warmup == 3)
+        #expect(schedule.kind == .linear && schedule.warmup == .steps(3))
+    }
+
+    /// A warm-up is a number of steps, or a share of all of them; the files' shares are the steps that their runs have always had.
+    @Test func warmUpsAreStepsOrShares() throws {
+        func warmUp(_ text: String) throws -> RunConfig.WarmUp {
+            try Self.minimal("optimizer.schedule.warmup=\(text)").optimizer.schedule.warmup
+        }
+        for (text, expected) in [
+            ("0", RunConfig.WarmUp.steps(0)), ("0.0", .steps(0)), ("5", .steps(5)), ("0.1", .share(0.1)),
+            ("1e-3", .share(1e-3)),
+        ] {
+            #expect(try warmUp(text) == expected)
+        }
+        #expect(RunConfig.WarmUp.share(0.1).steps(of: 14) == 1 && RunConfig.WarmUp.share(0.99).steps(of: 10) == 10)
+        for (name, count) in [("quickstart", 60), ("features", 30)] {
+            let config = try RunConfig.load("\(root)/configs/\(name).yaml")
+            guard case .steps(let steps) = config.duration else { preconditionFailure("\(name) has epochs") }
+            #expect(config.optimizer.schedule.warmup.steps(of: steps) == count)
+            // A run of before, whose file has a number, goes on.
+            let before = try RunConfig.load(
+                "\(root)/configs/\(name).yaml", options: ["optimizer.schedule.warmup=\(count)"])
+            #expect(before != config && config.differences(from: before).isEmpty)
+            let short = try RunConfig.load("\(root)/configs/\(name).yaml", options: ["steps=20"])
+            #expect(short.differences(from: config).map(\.key) == ["steps", "optimizer.schedule.warmup"])
+        }
+    }
+
+    /// With a share, the number of steps decides the course of a constant schedule too.
+    @Test func aShareTiesTheCourseToTheSteps() throws {
+        func epochs(_ count: Int, _ warmUp: String) throws -> RunConfig {
+            try Self.minimal(
+                "steps=null", "epochs=\(count)", "optimizer.schedule=constant", "optimizer.schedule.warmup=\(warmUp)")
+        }
+        #expect(try epochs(3, "2").differences(from: epochs(2, "2")).map(\.effect) == [.bookkeeping])
+        #expect(try epochs(3, "0.1").differences(from: epochs(2, "0.1")).map(\.effect) == [.trajectory])
     }
 
     @Test func oneSourceOfSeveralCanBeChanged() throws {

@@ -25,6 +25,10 @@ import Testing
         #expect(abs(Self.fabric.slowdown(ranks: ranks) - expected) < 1e-12)
     }
 
+    @Test func ranksWithoutRowsAreCounted() {
+        #expect([1, 1000, 1024].map { Self.workload.idleRanks(of: $0) } == [0, 0, 24])
+    }
+
     @Test func nothingTravelsInsideANode() {
         for ranks in [1, 2, 4] {
             let cost = CostModel(fabric: Self.fabric, workload: Self.workload).step(ranks: ranks, ranksPerNode: 4)

@@ -66,7 +66,7 @@ import Testing
             "against realised noise", "difference to none &lt;arm&gt;", "predicted", "collapsed &amp; stopped",
             "unfinished experiment",
             "1 run ended with a failure", "95\u{202F}%", "2,000 bootstrap", "12\u{202F}min",
-            "fanoise experiment --config a.yaml",
+            "fanoise experiment --config a.yaml", "A verdict needs two intervals",
             "Precision@1, held-out",
         ] {
             #expect(html.contains(words), "\(words)")

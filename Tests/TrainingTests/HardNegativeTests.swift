@@ -1,6 +1,7 @@
 // Training on explicit negatives: one gradient whatever the number of ranks, and the right one. Not here: which negatives
 // (MixtureTests), the loss itself (LossesTests).
 
+import Failures
 import Foundation
 import Testing
 
@@ -84,6 +85,51 @@ import Testing
         try train(parted, ranks: ranks)
         let (expected, found) = (try curve(whole), try curve(parted))
         #expect(found.count == 12 && zip(expected, found).allSatisfy { abs($0 - $1) <= 1e-4 * max(1, abs($0)) })
+    }
+
+    /// One row and no negatives: there is nothing to learn. Negatives, random ones or another loss change that.
+    @Test func aBatchOfOneRowNeedsNegatives() throws {
+        let tiny = try TinyRun.shared.get()
+        let none = try tiny.configuration(["steps=1", "batch.global=1"])
+        for ranks in [1, 2] {
+            let failure = #expect(throws: Failure.self) { try train(none, ranks: ranks) }
+            #expect(failure?.kind == .configuration && failure?.message.contains("batch.global is 1") == true)
+        }
+        for options in [["loss.kind=sigmoid"], ["regularize.gaussian_negatives=2"]] {
+            try train(tiny.configuration(["steps=1", "batch.global=1"] + options))
+        }
+        try train(tiny.configuration(Self.options(["batch.global=1", "steps=1"])))
+    }
+
+    /// The same rule for epochs as for steps.
+    @Test func aWarmUpLongerThanItsEpochsIsRefused() throws {
+        let tiny = try TinyRun.shared.get()
+        func configuration(_ warmUp: String) throws -> RunConfig {
+            try tiny.configuration(["steps=null", "epochs=1", "optimizer.schedule.warmup=\(warmUp)"])
+        }
+        let failure = try #require(throws: Failure.self) { try train(configuration("6"), ranks: 2) }
+        #expect(failure.kind == .configuration && failure.message.contains("is 6, more than all 5 steps"))
+        try train(configuration("5"))
+        try train(configuration("0.4"))
+        let rates = try tiny.configuration(["steps=5", "optimizer.schedule.warmup=0.4"])
+        try train(rates)
+        #expect(try curve(rates, "learning_rate") == [5e-4, 1e-3, 1e-3, 1e-3, 1e-3])
+    }
+
+    /// Mined pairs keep the names of the pairs that they come from.
+    @Test func fieldsKeepTheirNames() throws {
+        let configuration = try TinyRun.shared.get().configuration(Self.options())
+        let folder = try Self.files.get()
+        func names(_ line: String) throws -> [String] {
+            let path = "\(folder)/names-\(UUID()).jsonl"
+            try line.write(toFile: path, atomically: true, encoding: .utf8)
+            let source = try configuration.evaluationSource(path)
+            return Side.allCases.map { configuration.fieldName($0, of: source) }
+        }
+        #expect(try names(#"{"query": "a", "positive": "b"}"#) == ["query", "positive"])
+        #expect(try names(#"{"question": "a", "pos": ["b"]}"#) == ["question", "pos"])
+        let inline = InlineSource([(.text("a", alternatives: []), "here")], kind: .text)
+        #expect(Side.allCases.map { configuration.fieldName($0, of: inline) } == ["anchor", "positive"])
     }
 
     /// Each rank meets its own unreadable rows; the metrics count all of them, those met before a resumption too.

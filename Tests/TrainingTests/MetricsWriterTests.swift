@@ -50,6 +50,14 @@ import Testing
         #expect(places.count == fixed.count && places == places.sorted())
     }
 
+    /// What no step has measured is not there.
+    @Test func anEvaluationsRowHasItsNumbersAlone() {
+        var row = MetricsRow(step: 20)
+        row.isOfEvaluation = true
+        row.further = [.init(key: "unseen.mrr", value: 0.5), .init(key: "unseen.alignment", value: .nan)]
+        #expect(row.json == #"{"step": 20, "unseen.mrr": 0.5, "unseen.alignment": null}"#)
+    }
+
     @Test func resumingWritesNoStepTwice() throws {
         try Self.withFolder { path in
             do {

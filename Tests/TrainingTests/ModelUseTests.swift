@@ -2,6 +2,7 @@
 
 import Collectives
 import Datasets
+import Failures
 import Foundation
 import Reports
 import Testing
@@ -19,6 +20,51 @@ import Testing
         let use = try DualEncoderDraft(configuration, trained.assets, use: .inference)
         #expect(use.neededBytes == 4 * use.valueCount && use.valueCount == training.valueCount)
         #expect(training.neededBytes == 4 * training.valueCount + 12 * training.gradientCount)
+    }
+
+    /// A trailing slash, a folder that is not there, and `best` of a run that has none.
+    @Test func placesOfModels() throws {
+        #expect(RunFolder("runs/a//").checkpoints == "runs/a/checkpoints" && RunFolder("/").path == "/")
+        let folder = NSTemporaryDirectory() + "no-run-\(UUID())"
+        for source in [TrainedModel.Source.run(folder), .checkpoint("\(folder)/checkpoints/best")] {
+            let failure = #expect(throws: Failure.self) { try TrainedModel(source, communicator: SoloWorld()) }
+            #expect(failure?.kind == .inputMissing)
+        }
+    }
+
+    /// Held-out pairs and corpora may have other known names than the training data.
+    @Test func otherKnownNamesAreRead() throws {
+        let configuration = try TinyRun.shared.get().configuration(
+            TinyRun.textPairs + ["data.query.column=sentence1", "data.target.column=sentence2"])
+        let path = NSTemporaryDirectory() + "held-\(UUID()).jsonl"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try #"{"query": "q", "positive": "p"}"#.write(toFile: path, atomically: true, encoding: .utf8)
+        let pair = try configuration.evaluationSource(path).row(0)
+        #expect(pair.query.displayText == "q" && pair.target.displayText == "p")
+        try #"{"_id": "7", "text": "t"}"#.write(toFile: path, atomically: true, encoding: .utf8)
+        for side in Side.allCases { #expect(try configuration.sideSource(path, side).row(0).query.displayText == "t") }
+    }
+
+    /// Two encoders of texts from scratch are refused at once, with what can be exported.
+    @Test func textsFromScratchHaveNoOtherForm() throws {
+        let configuration = try TinyRun.shared.get().configuration(TinyRun.textPairs + ["steps=1"])
+        try train(configuration)
+        let model = try TrainedModel(.run(configuration.folder), communicator: SoloWorld())
+        let failure = #expect(throws: Failure.self) {
+            try model.export(.huggingFace, side: nil, to: configuration.folder + "-exported")
+        }
+        #expect(failure?.kind == .configuration && failure?.message.contains("what can be exported") == true)
+        #expect(failure?.message.contains("--side") == false)
+    }
+
+    /// Five classes are all among the first five.
+    @Test func topFiveIsOfMoreThanFive() {
+        func summary(_ count: Int) -> String {
+            let own = (0..<count).map { ZeroShotReport.Class(label: "\($0)", rows: 1, top1: 1) }
+            return ZeroShotReport(top1: 1, top5: 1, meanClassTop1: 1, rows: count, classes: own, confusions: []).summary
+        }
+        #expect(!summary(5).contains("top-5") && summary(6).contains("top-5 100.0 %"))
+        #expect(summary(1).contains("(1 row, "))
     }
 
     /// Never more rows than promised, all of them where they are few.

@@ -127,6 +127,10 @@ private func openCheckpoint(_ configuration: RunConfig) throws -> TrainedModel {
         let exported = try contents(target)
         #expect(Set(exported.keys).isSuperset(of: original.keys.filter { $0.contains(".") }))
         for (path, data) in exported {
+            if path == ModelCard.file {
+                #expect(data != original[path] && String(decoding: data, as: UTF8.self).contains("\n# run-"))
+                continue
+            }
             guard path.hasSuffix(".safetensors") else {
                 #expect(data == original[path], "\(path)")
                 continue
@@ -157,6 +161,39 @@ private func openCheckpoint(_ configuration: RunConfig) throws -> TrainedModel {
             let changed = Array(trained[entry.range]) != before.parameters.values[entry.range].array
             #expect(changed == isTrained, "\(entry.name)")
         }
+    }
+
+    /// What the Hub reads, what was done, and the licence that the published card names; a published model as it is keeps its card.
+    @Test func trainedModelsHaveACardOfTheirOwn() throws {
+        let copy = try PublishedCopy("sentence")
+        let target = copy.path + "-exported"
+        defer { try? FileManager.default.removeItem(atPath: target) }
+        try Data("---\nlicense: mit\n---\n# Theirs\n".utf8).write(to: URL(fileURLWithPath: "\(copy.path)/README.md"))
+        _ = try TrainedModel(.published(copy.path), communicator: SoloWorld()).export(
+            .sentenceTransformers, side: nil, to: target)
+        #expect(try contents(target)["README.md"] == contents(copy.path)["README.md"])
+        try FileManager.default.removeItem(atPath: target)
+        let configuration = try siamese(copy, ["steps=2", "noise.strength=0.25"])
+        try train(configuration)
+        _ = try openCheckpoint(configuration).export(.sentenceTransformers, side: nil, to: target)
+        let card = try String(contentsOfFile: "\(target)/README.md", encoding: .utf8)
+        #expect(card.hasPrefix("---\nlibrary_name: sentence-transformers\n"))
+        for words in [
+            "- sentence-transformers\n", "- feature-extraction\n", "license: mit\n---\n", "# \(configuration.name)\n",
+            "| data | train.jsonl |", "| steps | 2, of 10 rows each |", "| loss | symmetric |",
+            "| noise in training | sublinear, strength 0.25 |", "| pooling | cls |", "vectors of 7 numbers",
+            "SentenceTransformer(\"PATH\")",
+        ] {
+            #expect(card.contains(words), "\(words) in \(card)")
+        }
+        #expect(!card.contains("Theirs") && !card.contains("base_model"))
+    }
+
+    /// The Hub's name of a model in its cache.
+    @Test func namesOfTheHub() {
+        let path = "/home/a/.cache/huggingface/hub/models--sentence-transformers--all-MiniLM-L6-v2/snapshots/0123"
+        #expect(ModelCard.hubName(path) == "sentence-transformers/all-MiniLM-L6-v2")
+        #expect(ModelCard.hubName("/models/all-MiniLM-L6-v2") == nil)
     }
 
     @Test func aProjectionIsADenseModule() throws {

@@ -206,6 +206,28 @@ import Testing
         #expect(try Self.names(configuration).filter { $0.hasSuffix(".abandoned") } == aside)
     }
 
+    /// An abandoned checkpoint, and one of another run, begin courses that a stopped run goes on with.
+    @Test func aRunThatGoesElsewhereStaysOnItsNewCourse() throws {
+        let tiny = try TinyRun.shared.get()
+        let configuration = try tiny.configuration(["steps=6", "checkpoint={every: 2, keep: 9}"])
+        let first = try train(configuration)
+        try train(configuration, resume: .path("\(Self.folder(configuration))/step-00000002"), stopAfter: 3)
+        let aside = try Self.names(configuration).filter { $0.hasSuffix(".abandoned") }
+        #expect(aside == ["step-00000004.abandoned", "step-00000006.abandoned"])
+        try train(configuration, resume: .path("\(Self.folder(configuration))/\(aside[0])"), stopAfter: 5)
+        let expected = [
+            "step-00000002.abandoned", "step-00000003.abandoned", "step-00000004", "step-00000004.abandoned",
+            "step-00000005", "step-00000006.abandoned",
+        ]
+        #expect(try Self.names(configuration) == expected)
+        #expect(try train(configuration).parameters == first.parameters)
+
+        let other = try tiny.configuration(["steps=6", "checkpoint={every: 2, keep: 9}"])
+        try train(other, resume: .path("\(Self.folder(configuration))/step-00000005"), stopAfter: 6)
+        #expect(try Self.names(other) == ["step-00000005", "step-00000006"])
+        #expect(try train(other).parameters == first.parameters)
+    }
+
     /// From a path, not the newest; a path that is none is an error.
     @Test func aPathNamesACheckpoint() throws {
         let tiny = try TinyRun.shared.get()

@@ -29,6 +29,8 @@ import Testing
             // Durations are differences of clock readings: the noise's is what is left of two.
             #expect(seconds.values.allSatisfy { $0 >= -1e-6 } && seconds.values.reduce(0, +) > 0)
             #expect(abs((row["epoch"] as? Double ?? 0) - Double(index + 1) / 5) < 1e-12)
+            // The rows of an epoch's last batch are those that are left.
+            #expect(row["rows"] as? Double == Double(index % 5 < 4 ? 10 : TinyRun.rows - 40))
             for side in ["query", "target"] {
                 for measure in ["noise_to_signal", "cosine", "row_norm", "effective_rank", "flatness"] {
                     #expect((row["\(side).\(measure)"] as? Double)?.isFinite == true, "\(side).\(measure)")
@@ -60,6 +62,7 @@ import Testing
             let rows = try metrics(configuration)
             let evaluations = rows.filter { row in row.keys.contains { $0.hasPrefix("held.") } }
             #expect(evaluations.map { $0["step"] as? Int } == [2, 4, 6])
+            #expect(evaluations.allSatisfy { $0["loss"] == nil && $0["seconds"] == nil })
             let steps = rows.filter { row in !row.keys.contains { $0.hasPrefix("held.") } }
             #expect(steps.map { $0["step"] as? Int } == Array(1...6))
             return evaluations.map { row in row.filter { $0.key.hasPrefix("held.") }.mapValues { $0 as? Double ?? .nan }

@@ -88,8 +88,9 @@ extension EmojiDrawingSource {
         }
         throw Failure(
             .inputMissing,
-            "no EmojiOne pictures in \(path ?? defaultGemojionePaths[0]): unpack the Debian package ruby-gemojione there "
-                + "(apt-get download ruby-gemojione, then dpkg-deb -x ruby-gemojione_*.deb \(path ?? defaultGemojionePaths[0]))"
+            "no EmojiOne pictures in \(path ?? defaultGemojionePaths[0]): do without them (--drawings noto,symbola), or unpack the Debian "
+                + "package ruby-gemojione there, as launch/setup does (apt-get download ruby-gemojione, then "
+                + "dpkg-deb -x ruby-gemojione_*.deb \(path ?? defaultGemojionePaths[0]))"
         )
     }
 

@@ -97,7 +97,16 @@ private struct ArrayFolder {
             let container = try SafetensorsFile(path: String(inside[..<mark.upperBound].dropLast()))
             return try StoredMatrix(container, tensor: String(inside[mark.upperBound...]))
         }
-        return try StoredMatrix(npy: inside.hasSuffix(".npy") ? inside : inside + ".npy")
+        let whole = inside.hasSuffix(".npy") ? inside : inside + ".npy"
+        guard FileManager.default.fileExists(atPath: whole) else {
+            let there = (try? FileManager.default.contentsOfDirectory(atPath: path))?.sorted() ?? []
+            let names = there.prefix(10).joined(separator: ", ") + (there.count > 10 ? ", …" : "")
+            throw Failure(
+                .inputMissing,
+                "\(whole): there is no such file; the folder has \(names.isEmpty ? "none" : names). Name the arrays in "
+                    + "data.query.column and data.target.column; without names they are queries.npy and targets.npy")
+        }
+        return try StoredMatrix(npy: whole)
     }
 
     /// A vector of integers; nil when there is none of that name.

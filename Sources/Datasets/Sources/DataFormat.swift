@@ -7,8 +7,20 @@ import Foundation
 public enum DataFormat: String, Sendable, CaseIterable {
     case jsonl, csv, tsv, webdataset, folder, arrays
 
-    /// Whether a file's name tells a format.
-    public static func isTold(by path: String) -> Bool { (try? DataFormat(of: path)) != nil }
+    /// Whether a file's name tells a format, one that must be converted before it is read included.
+    public static func isTold(by path: String) -> Bool {
+        unread.contains(ending(of: path)) || (try? DataFormat(of: path)) != nil
+    }
+
+    /// The endings of formats that are not read.
+    private static let unread: Set<Substring> = ["parquet", "arrow"]
+
+    /// What stands behind the last dot, a compression's ending apart.
+    private static func ending(of path: String) -> Substring {
+        var name = path.lowercased()
+        for ending in Unpacking.endings where name.hasSuffix(ending) { name.removeLast(ending.count) }
+        return name.split(separator: "/").last?.split(separator: ".").last ?? ""
+    }
 
     /// The format that a name tells, a compression's ending apart.
     /// - Throws: `Failure(.data)` when it tells none.
@@ -18,19 +30,17 @@ public enum DataFormat: String, Sendable, CaseIterable {
             self = .folder
             return
         }
-        var name = path.lowercased()
-        for ending in Unpacking.endings where name.hasSuffix(ending) { name.removeLast(ending.count) }
-        switch name.split(separator: "/").last?.split(separator: ".").last {
+        switch Self.ending(of: path) {
         case "jsonl", "ndjson", "json": self = .jsonl
         case "csv": self = .csv
         case "tsv": self = .tsv
         case "tar", "tgz": self = .webdataset
         case "npy", "safetensors": self = .arrays
-        case "parquet", "arrow":
+        case let ending where Self.unread.contains(ending):
             throw Failure(
                 .data,
                 "\(path): Parquet and Arrow files are not read; convert once, for example with "
-                    + "python -c \"import pandas; pandas.read_parquet('x.parquet').to_json('x.jsonl', orient='records', lines=True)\""
+                    + "python -c \"import pandas; pandas.read_parquet('x.parquet').to_json('x.jsonl', orient='records', lines=True)\" (docs/data.md)"
             )
         default:
             let known = Self.allCases.map(\.rawValue).joined(separator: ", ")
@@ -96,6 +106,12 @@ public struct SourceDescription: Sendable, Equatable {
             guard paths.count == 1 else {
                 throw Failure(
                     .data, "\(first) and \(paths.count - 1) more: several arrays are several entries of data.sources")
+            }
+            for side in [columns.sides.query, columns.sides.target] where side.kind != .features {
+                throw Failure(
+                    self.format == nil ? .data : .configuration,
+                    "\(first): arrays hold features, but this side of the model reads \(side.kind.rawValue)s; give data with "
+                        + "\(side.kind.rawValue)s, or train a side of kind features")
             }
             return try ArraySource(
                 path: first, query: columns.sides.query, target: columns.sides.target, onError: onError)

@@ -13,6 +13,7 @@ public struct MixedSource: PairSource {
     public let skippedReasons: [String]
     public let fingerprint: UInt64
     public let parts: [SourcePart]
+    public var takenFields: [TakenFields] { sources.flatMap(\.takenFields) }
     private let sources: [any PairSource]
 
     /// - Precondition: at least one source, none of them a mixture, all with sides of the same kinds.

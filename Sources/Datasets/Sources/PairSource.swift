@@ -11,8 +11,8 @@ public enum PairSide: Sendable, Equatable {
     /// Texts each of which is complete: training shows one of them, another in every epoch.
     case choice([String])
 
-    /// Its main text, its picture's place, or how many features it has.
-    public var content: String {
+    /// For people and fingerprints, never as data: its main text, its picture's place, or how many features it has.
+    public var displayText: String {
         switch self {
         case .picture(let location): location.description
         case .text(let text, _): text
@@ -21,15 +21,21 @@ public enum PairSide: Sendable, Equatable {
         }
     }
 
-    /// The texts each of which says what it shows: all of a choice; else the main content.
+    /// The texts each of which says what it shows: all of a choice, or the main text; none of pictures and features.
     public var texts: [String] {
-        if case .choice(let texts) = self { return texts }
-        return [content]
+        switch self {
+        case .text(let text, _): [text]
+        case .choice(let texts): texts
+        case .picture, .features: []
+        }
     }
 }
 
 /// A target that does not belong to a row's query.
 public struct Negative: Sendable, Equatable {
+    /// More of one row are refused.
+    public static let mostOfRow = 1000
+
     public var side: PairSide
     /// Concept of what it shows, where that is known: it is no negative of rows with that id.
     public var id: Int64?
@@ -104,6 +110,23 @@ public struct SourcePart: Sendable, Equatable {
     }
 }
 
+/// Which fields of a file's first row are what, by their names.
+public struct TakenFields: Sendable, Equatable {
+    /// What people call the source.
+    public var source: String
+    public var query: String
+    public var target: String
+    public var negatives: [String]
+    /// Fields that mean nothing here, in the order written.
+    public var unused: [String]
+
+    /// For people: "query ← anchor, target ← positive, negatives ← none; unused fields: score".
+    public var summary: String {
+        "query ← \(query), target ← \(target), negatives ← \(negatives.isEmpty ? "none" : negatives.joined(separator: ", "))"
+            + (unused.isEmpty ? "" : "; unused fields: \(unused.joined(separator: ", "))")
+    }
+}
+
 /// A set of pairs with random access. Rows may be asked for from any thread.
 public protocol PairSource: Sendable {
     /// What people call it: its path.
@@ -122,6 +145,8 @@ public protocol PairSource: Sendable {
     var fingerprint: UInt64 { get }
     /// The sources that it is made of, in order; they cover all rows.
     var parts: [SourcePart] { get }
+    /// Of each file of named fields, or set of files, what its first row's fields were taken for.
+    var takenFields: [TakenFields] { get }
     /// The row at `index`, 0 ..< count, with all its captions.
     func row(_ index: Int) throws -> PairRow
     /// The row at `index`; without `alternatives` it may come with its main captions alone, and sooner.
@@ -133,14 +158,15 @@ extension PairSource {
     public var count: Int { ids.count }
     public var name: String { "the rows" }
     public var skippedReasons: [String] { [] }
+    public var takenFields: [TakenFields] { [] }
 
     /// Of the main content of all rows: for sources that are small, or in memory.
     public var fingerprint: UInt64 {
         var fingerprint = Fingerprint()
         for index in 0..<count {
             guard let row = try? row(index, alternatives: false) else { continue }
-            fingerprint.add(row.query.content)
-            fingerprint.add(row.target.content)
+            fingerprint.add(row.query.displayText)
+            fingerprint.add(row.target.displayText)
         }
         return fingerprint.value
     }

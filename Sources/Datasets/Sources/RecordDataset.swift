@@ -37,6 +37,7 @@ public struct RecordDataset<Syntax: RecordSyntax>: PairSource {
     public var query: Column { columns.sides.query }
     public var target: Column { columns.sides.target }
     public let fingerprint: UInt64
+    public let takenFields: [TakenFields]
     public var parts: [SourcePart] { [SourcePart(rows: 0..<count, maximumNegatives: index.maximumNegatives)] }
 
     let files: [DataFile]
@@ -62,6 +63,8 @@ public struct RecordDataset<Syntax: RecordSyntax>: PairSource {
         var headers: [[String]] = []
         var index = RowIndex(name: name, onError: onError)
         var fingerprint = Fingerprint()
+        let source = name
+        var taken: TakenFields?
         for file in files {
             index.beginFile()
             var header: [String]?
@@ -92,7 +95,9 @@ public struct RecordDataset<Syntax: RecordSyntax>: PairSource {
                 ) { () throws(Failure) in
                     guard let content else { throw Self.tooLong(place) }
                     let fields = try Syntax.fields(bytes, content, header: header ?? [], place: place)
-                    return try mapper.map(fields, place: place, folder: file.folder, alternatives: true)
+                    let mapped = try mapper.map(fields, place: place, folder: file.folder, alternatives: true)
+                    if taken == nil { taken = mapper.taken(fields, source: source) }
+                    return mapped
                 }
             }
             headers.append(header ?? [])
@@ -102,6 +107,7 @@ public struct RecordDataset<Syntax: RecordSyntax>: PairSource {
         self.index = index
         self.headers = headers
         self.fingerprint = fingerprint.value
+        takenFields = columns.only == nil ? taken.map { [$0] } ?? [] : []
     }
 
     private static func tooLong(_ place: String) -> Failure {

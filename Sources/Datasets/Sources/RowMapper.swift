@@ -15,6 +15,8 @@ public struct SourceColumns: Sendable, Equatable {
     public var id: String?
     /// The side that is there alone, and stands in the place of both; nil for pairs.
     public var only: PairRole?
+    /// Whether a side whose named field is missing is looked for under the names that are recognised, as if none were named.
+    public var recognisesOthers = false
 
     public init(
         query: Column, target: Column, negatives: [String]? = nil, id: String? = nil, only: PairRole? = nil
@@ -46,9 +48,6 @@ struct RowMapper: Sendable {
         var id: ConceptName?
     }
 
-    /// More negatives than this in one row are refused.
-    static let maximumNegatives = 1000
-
     /// - Parameters:
     ///   - folder: where paths of pictures begin.
     ///   - alternatives: whether captions besides the main one are wanted.
@@ -72,15 +71,40 @@ struct RowMapper: Sendable {
         return Mapped(row: row, id: try reader.id(columns.id) ?? target.id)
     }
 
+    /// What a row's fields are taken for. Of a row that `map` takes.
+    func taken(_ fields: some RowFields, source: String) -> TakenFields {
+        func isThere(_ name: String) -> Bool { (try? fields.value(name)) != nil }
+        func first(_ column: Column, _ side: PairRole, _ other: ColumnKind) -> String {
+            let others = columns.recognisesOthers ? [Column(nil, column.kind)] : []
+            return ([column] + others).flatMap { ColumnNames.candidates($0, side, other: other) }.first(where: isThere)
+                ?? "none"
+        }
+        let names = fields.names
+        var taken = TakenFields(
+            source: source, query: first(columns.query, .query, columns.target.kind),
+            target: first(columns.target, .target, columns.query.kind), negatives: negativeFields(names), unused: [])
+        // Captions beside a main one lie in the field named like it with an s; of `a.b` the row has `a`.
+        let sides = [(taken.query, columns.query.kind), (taken.target, columns.target.kind)]
+        let used =
+            sides.flatMap { $1 == .text ? [$0, $0 + "s"] : [$0] } + taken.negatives + [columns.id ?? "id"]
+        let paths = Set(used + used.compactMap { $0.split(separator: ".").first.map(String.init) })
+        taken.unused = names.filter { !paths.contains($0) }
+        return taken
+    }
+
     private typealias Found = (side: PairSide, id: ConceptName?)
 
     private func side(
         _ column: Column, _ side: PairRole, other: ColumnKind?, _ reader: FieldReader<some RowFields>,
         _ present: [String], _ alternatives: Bool
     ) throws(Failure) -> Found {
-        for name in ColumnNames.candidates(column, side, other: other) {
+        let named = column.name == nil ? [] : ColumnNames.candidates(column, side, other: other)
+        let recognised =
+            column.name == nil || columns.recognisesOthers
+            ? ColumnNames.candidates(Column(nil, column.kind), side, other: other) : []
+        for (place, name) in (named + recognised).enumerated() {
             guard let value = try reader.fields.value(name) else { continue }
-            if column.name == nil, column.kind == .text, other == .text,
+            if place >= named.count, column.kind == .text, other == .text,
                 let label = ColumnNames.labels.first(where: { present.contains($0) })
             {
                 throw reader.failure(
@@ -93,30 +117,42 @@ struct RowMapper: Sendable {
             case .features: break
             }
         }
-        throw reader.failure(missing(column, side, present))
+        throw reader.failure(missing(column, side, other, present))
     }
 
-    private func missing(_ column: Column, _ side: PairRole, _ present: [String]) -> String {
+    private func missing(
+        _ column: Column, _ side: PairRole, _ other: ColumnKind?, _ present: [String]
+    ) -> String {
         let there = "there are: \(present.joined(separator: ", "))"
-        if let name = column.name { return "the field \(name) is missing; \(there)" }
         let role = side == .query ? "query" : "target"
+        if let name = column.name {
+            let known = ColumnNames.candidates(Column(nil, column.kind), side, other: other).first {
+                present.contains($0)
+            }
+            let advice = known.map { "; data.\(role).column: auto would take \($0)" } ?? ""
+            return "the field \(name) is missing; \(there)\(advice)"
+        }
         return
             "no field is known to hold the \(role)'s \(column.kind.rawValue); \(there). Name it in data.\(role).column"
     }
 
-    private func negatives(_ reader: FieldReader<some RowFields>, _ present: [String]) throws(Failure) -> [Negative] {
-        let numbered = ColumnNames.numberedNegatives(present)
+    /// The fields that hold negatives: those that are named, or that are there under a recognised name.
+    private func negativeFields(_ present: [String]) -> [String] {
         let recognised = ColumnNames.negatives.first { present.contains($0) }.map { [$0] } ?? []
+        return columns.negatives ?? recognised + ColumnNames.numberedNegatives(present)
+    }
+
+    private func negatives(_ reader: FieldReader<some RowFields>, _ present: [String]) throws(Failure) -> [Negative] {
         var result: [Negative] = []
-        for name in columns.negatives ?? recognised + numbered {
+        for name in negativeFields(present) {
             guard let value = try reader.fields.value(name) else {
                 if columns.negatives == nil { continue }
                 throw reader.failure("the field \(name) is missing; there are: \(present.joined(separator: ", "))")
             }
             result += try reader.negatives(name, value, kind: columns.target.kind)
         }
-        guard result.count <= Self.maximumNegatives else {
-            throw reader.failure("\(result.count) negatives; a row may have \(Self.maximumNegatives)")
+        guard result.count <= Negative.mostOfRow else {
+            throw reader.failure("\(result.count) negatives; a row may have \(Negative.mostOfRow)")
         }
         return result
     }

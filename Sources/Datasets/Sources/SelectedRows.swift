@@ -21,6 +21,7 @@ public struct SelectedRows: PairSource {
     public var target: Column { source.target }
     public var onError: RowErrorPolicy { source.onError }
     public var skippedReasons: [String] { source.skippedReasons }
+    public var takenFields: [TakenFields] { source.takenFields }
     public var fingerprint: UInt64 { Fingerprint.of(source, rows: rows) }
     public var parts: [SourcePart] {
         [SourcePart(rows: 0..<rows.count, maximumNegatives: source.parts.map(\.maximumNegatives).max() ?? 0)]

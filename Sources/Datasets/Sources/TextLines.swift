@@ -5,7 +5,7 @@ import Foundation
 
 /// One text a line; an empty last line is none. Both sides of row i are its text, and it has the concept i.
 ///
-/// The file is memory-mapped; a row costs memory for its place and its concept.
+/// The file, unpacked where its name says that it is compressed, is memory-mapped; a row costs memory for its place and its concept.
 public struct TextLines: PairSource {
     /// Its path.
     public let name: String
@@ -21,7 +21,8 @@ public struct TextLines: PairSource {
     /// - Parameter prefix: put before every text.
     /// - Throws: `Failure(.inputMissing)` when the file cannot be read, `Failure(.data)` naming an empty line or bytes that are not UTF-8.
     public init(path: String, prefix: String = "") throws {
-        do { data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped) } catch {
+        let place = try Unpacking.path(of: path)
+        do { data = try Data(contentsOf: URL(fileURLWithPath: place), options: .alwaysMapped) } catch {
             throw Failure(.inputMissing, "\(path) cannot be read; give an existing text file, one text a line")
         }
         var starts: [Int] = []

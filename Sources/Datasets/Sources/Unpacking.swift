@@ -96,8 +96,9 @@ package enum Unpacking {
         archive_read_support_format_empty(archive)
         func damaged() -> Failure {
             let reason = archive_error_string(archive).map { String(cString: $0) } ?? "unknown reason"
-            return Failure(
-                .data, "\(name) cannot be unpacked at byte \(archive_filter_bytes(archive, -1)): \(reason)")
+            // Negative where the library does not know.
+            let byte = archive_filter_bytes(archive, -1)
+            return Failure(.data, "\(name) cannot be unpacked\(byte >= 0 ? " at byte \(byte)" : ""): \(reason)")
         }
         var entry: OpaquePointer?
         guard archive_read_open_filename(archive, name, 1 << 16) == ARCHIVE_OK else { throw damaged() }

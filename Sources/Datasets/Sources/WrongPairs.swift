@@ -29,6 +29,7 @@ public struct WrongPairs: PairSource {
     public var onError: RowErrorPolicy { source.onError }
     public var skipped: Int { source.skipped }
     public var skippedReasons: [String] { source.skippedReasons }
+    public var takenFields: [TakenFields] { source.takenFields }
     public var fingerprint: UInt64 { Fingerprint.of(source, rows: targets) }
     public var parts: [SourcePart] { source.parts }
     /// Rows with a target that is not theirs.

@@ -14,6 +14,11 @@ public enum SentencePooling {
         ("lasttoken", "pooling_mode_lasttoken", .endOfText),
     ]
 
+    /// The names of a tower's poolings.
+    public static func names(_ text: TextTransformer.Configuration) -> [String] {
+        modes.filter { text.pooling.contains($0.pooling) }.map(\.name)
+    }
+
     /// What a tower's pooling is written as.
     public static func keys(_ text: TextTransformer.Configuration) -> [String: Any] {
         var keys: [String: Any] = ["word_embedding_dimension": text.transformer.width]

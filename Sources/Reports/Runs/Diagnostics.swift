@@ -44,15 +44,18 @@ struct Diagnostics {
         let sets = RunFigures(runs: [run]).evaluationSets
         return sets.flatMap { set -> [Page.Remark] in
             let curve = curve("\(set).query_to_target.precision_at_1")
-            guard let last = curve.last, let best = curve.max(by: { $0.value < $1.value }) else { return [] }
+            guard let last = curve.last, let first = curve.first else { return [] }
+            // The first of equals, as best.json has it.
+            let best = curve.dropFirst().reduce(first) { $1.value > $0.value ? $1 : $0 }
             var result: [Page.Remark] = []
-            let isBest = last.value >= best.value
+            let isBest = last.step == best.step
             let words = isBest ? "its best so far" : "its best was \(percent(best.value)) at step \(whole(best.step))"
             result.append(
                 .init(
                     isBest ? .good : .note,
                     "\(set): Precision@1 \(percent(last.value)) at step \(whole(last.step)), \(words)."))
             if let overfitting = overfitting(set, best: best, last: last) { result.append(overfitting) }
+            if let collapse = collapse(set) { result.append(collapse) }
             return result
         }
     }
@@ -61,7 +64,7 @@ struct Diagnostics {
     private func overfitting(_ set: String, best: (step: Int, value: Double), last: (step: Int, value: Double)) -> Page
         .Remark?
     {
-        let losses = curve("loss")
+        let losses = metrics.fullBatchCurve("loss")
         let then = losses.filter { $0.step <= best.step }.suffix(10).map(\.value)
         let now = losses.suffix(10).map(\.value)
         guard last.step > best.step, last.value < best.value * 0.9, let before = RunFigures.median(then),
@@ -71,6 +74,20 @@ struct Diagnostics {
             .warning,
             "\(set): sign of overfitting. Since step \(whole(best.step)) the training loss fell from \(plain(before)) to \(plain(after)) "
                 + "while Precision@1 fell from \(percent(best.value)) to \(percent(last.value)); stop earlier, or regularise more."
+        )
+    }
+
+    /// The held-out queries lie in few of the directions that there are. Rows and dimensions are those that the run's files tell.
+    private func collapse(_ set: String) -> Page.Remark? {
+        guard let rank = metrics.last("\(set).effective_rank") else { return nil }
+        let rows = run.examples?.sets.first { $0.name == set }?.examples.map(\.candidates).max()
+        let columns = run.setting("model.embedding").flatMap { Int($0) } ?? run.spectra.last?.columns
+        let known = [rows, columns].compactMap { $0 }
+        let possible = known.count == 2 ? min(known[0], known[1]) : CollapseRule.leastPossible
+        guard CollapseRule.holds(rank, of: possible) else { return nil }
+        return .init(
+            .warning,
+            "\(set): the embeddings of the queries have collapsed: effective rank \(plain(rank)); \(CollapseRule.remedy)."
         )
     }
 
@@ -104,7 +121,7 @@ struct Diagnostics {
 
     private func spectrum(_ side: String, _ name: String) -> [Page.Remark] {
         var result: [Page.Remark] = []
-        let ranks = curve("\(side).effective_rank")
+        let ranks = metrics.fullBatchCurve("\(side).effective_rank")
         if let last = ranks.last, let best = ranks.max(by: { $0.value < $1.value }) {
             let hasCollapsed = last.value < best.value / 4 || (last.value < 1.5 && best.value > 2)
             if hasCollapsed {
@@ -112,7 +129,8 @@ struct Diagnostics {
                     .init(
                         .warning,
                         "Collapse: the effective rank of the \(name) is \(plain(last.value)), it was \(plain(best.value)) at step "
-                            + "\(whole(best.step)). Lower the strength, use noise.center: true, or noise.energy: matched."
+                            + "\(whole(best.step)). Lower optimizer.learning_rate or lengthen "
+                            + "optimizer.schedule.warmup; then lower noise.strength, or set noise.center: true or noise.energy: matched."
                     ))
             } else {
                 result.append(
@@ -187,7 +205,8 @@ struct Diagnostics {
                     "A step takes \(NumberStyle.seconds.text(total, digits: 3)): \(percent(noise)) of it for spectrum and noise, "
                         + "\(percent(shares["communication", default: 0])) waiting for communication, "
                         + "\(percent(shares["data", default: 0])) waiting for data."))
-            if shares["data", default: 0] > 0.1 {
+            // The first step's rows come from cold files.
+            if shares["data", default: 0] > 0.1, curve("seconds.data").count > 3 {
                 result.append(
                     .init(
                         .warning,

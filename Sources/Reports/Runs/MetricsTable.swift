@@ -26,6 +26,15 @@ public struct MetricsTable: Sendable {
         rows.compactMap { row in row.values[name].map { (row.step, $0) } }
     }
 
+    /// A number of the batch at the steps whose batches have all their rows: loss and effective rank of a short one, at the end of an
+    /// epoch, are not comparable with theirs. At all steps where the number of rows is not known, or most are short.
+    public func fullBatchCurve(_ name: String) -> [(step: Int, value: Double)] {
+        let known = rows.filter { $0.values[name] != nil }
+        let most = known.compactMap { $0.values["rows"] }.max() ?? 0
+        let full = known.filter { ($0.values["rows"] ?? most) >= most }
+        return (2 * full.count >= known.count ? full : known).map { ($0.step, $0.values[name] ?? .nan) }
+    }
+
     public func last(_ name: String) -> Double? { rows.last { $0.values[name] != nil }?.values[name] }
 
     /// - Parameter data: lines of JSON; those that are none are left out and counted.

@@ -11,15 +11,22 @@ struct RunFigures {
     /// - Parameters:
     ///   - sides: further numbers of the same kind, drawn as broken lines.
     ///   - scale: logarithmic where all values are positive and span more than a factor of 20.
+    ///   - fullBatches: leaves out what short batches have, which is not comparable, and says so.
     func curves(
         _ heading: String, caption: String = "", _ names: [(key: String, name: String)], axis: Axis,
-        spreads: Bool = false,
+        spreads: Bool = false, fullBatches: Bool = false,
         marks: [LineChart.Mark] = []
     ) -> [Figure] {
         var axis = axis
+        var hasShortBatches = false
         let series = runs.enumerated().flatMap { index, run in
             names.enumerated().compactMap { number, name -> LineChart.Series? in
-                let values = run.metrics.curve(name.key)
+                var values = run.metrics.curve(name.key)
+                if fullBatches {
+                    let full = run.metrics.fullBatchCurve(name.key)
+                    if full.count < values.count { hasShortBatches = true }
+                    values = full
+                }
                 guard !values.isEmpty else { return nil }
                 let label = isOne ? name.name : names.count > 1 ? "\(run.name), \(name.name)" : run.name
                 let slot = isOne ? number : index
@@ -34,16 +41,19 @@ struct RunFigures {
         guard !chart.isEmpty else { return [] }
         let isThinned = series.contains { $0.points.contains { $0.low != nil } }
         let note = isThinned ? "Lines are means of neighbouring steps, bands their range." : ""
-        return [Figure(heading, caption: [caption, note].filter { !$0.isEmpty }.joined(separator: " "), chart)]
+        let short = hasShortBatches ? "Short batches, at the ends of epochs, are left out." : ""
+        return [Figure(heading, caption: [caption, short, note].filter { !$0.isEmpty }.joined(separator: " "), chart)]
     }
 
     var learning: [Figure] {
         let one = { (key: String) in [(key: key, name: "")] }
         return curves(
-            "Loss", caption: "Training loss of the global batch.", one("loss"), axis: Axis("loss"), spreads: true)
+            "Loss", caption: "Training loss of the global batch.", one("loss"), axis: Axis("loss"), spreads: true,
+            fullBatches: true)
             + curves(
                 "Precision in the batch", caption: "Share of the batch's queries whose own target scores highest.",
-                one("precision_at_1"), axis: Axis("Precision@1", style: .percent, includesZero: true, limits: 0...1))
+                one("precision_at_1"), axis: Axis("Precision@1", style: .percent, includesZero: true, limits: 0...1),
+                fullBatches: true)
             + curves("Temperature", one("temperature"), axis: Axis("temperature τ"))
             + curves("Learning rate", one("learning_rate"), axis: Axis("learning rate", includesZero: true))
             + curves(
@@ -132,7 +142,7 @@ struct RunFigures {
             + curves(
                 "Effective rank of the batch",
                 caption: "Number of directions that share the spectrum evenly; a fall to near 1 is collapse.",
-                sides("effective_rank"), axis: Axis("effective rank", includesZero: true))
+                sides("effective_rank"), axis: Axis("effective rank", includesZero: true), fullBatches: true)
             + curves(
                 "Row norm", caption: "Root mean square length of representations where the noise is added.",
                 sides("row_norm"), axis: Axis("‖x‖", includesZero: true))
@@ -142,9 +152,12 @@ struct RunFigures {
 
     static let phases = ["data", "forward", "spectrum", "noise", "loss", "backward", "communication", "optimizer"]
 
-    /// Median seconds of each phase, over the rows that were timed.
+    /// Median seconds of each phase, over the rows that were timed; without the first, a cold start, where there are others.
     static func phaseMedians(_ run: RunRecord) -> [Double] {
-        phases.map { phase in median(run.metrics.curve("seconds.\(phase)").map(\.value)) ?? .nan }
+        phases.map { phase in
+            let seconds = run.metrics.curve("seconds.\(phase)").map(\.value)
+            return median(seconds.count > 1 ? Array(seconds.dropFirst()) : seconds) ?? .nan
+        }
     }
 
     static func median(_ values: [Double]) -> Double? {

@@ -76,8 +76,12 @@ public struct RunPage {
                     name: "Steps", value: NumberStyle.whole.text(Double(step)),
                     detail: steps.map { "of \(NumberStyle.whole.text($0))" } ?? ""))
         }
-        if let loss = metrics.last("loss") {
-            facts.append(Fact(name: "Training loss", value: NumberStyle.plain.text(loss), detail: "last row"))
+        if let last = metrics.fullBatchCurve("loss").last {
+            let isLast = last.step == metrics.curve("loss").last?.step
+            facts.append(
+                Fact(
+                    name: "Training loss", value: NumberStyle.plain.text(last.value),
+                    detail: isLast ? "last row" : "last full batch"))
         }
         for set in RunFigures(runs: [run]).evaluationSets {
             let measure = { (direction: String) in

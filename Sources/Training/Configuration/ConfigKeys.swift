@@ -45,6 +45,19 @@ extension Allowed where Value: Comparable & Sendable {
     }
 }
 
+extension Allowed<String> {
+    /// Names that files and folders get. Some have more behind it, and systems take 255 bytes.
+    static var fileName: Allowed {
+        let longest = 128
+        return Allowed(
+            words: "without '/' and control characters, not starting with '.', of 1 to \(longest) bytes"
+        ) { name in
+            (1...longest).contains(name.utf8.count) && name.first != "."
+                && name.unicodeScalars.allSatisfy { $0 != "/" && $0.properties.generalCategory != .control }
+        }
+    }
+}
+
 /// When a key may be written at all.
 struct Applicability: Sendable {
     let holds: Bool

@@ -99,8 +99,12 @@ struct ConfigReader: ConfigVisitor {
         var mapping = ConfigTree(content: .mapping(stated), place: tree.place)
         if let shorthand = entries.first(where: \.isShorthand) {
             guard let own = Section.shorthandKey, !shorthand.value.isNull else {
+                let meant = Self.key(of: section, taking: shorthand.value).map {
+                    "; did you mean '\(prefix)\(name).\($0)'?"
+                }
                 report(
-                    key, at: shorthand.place, "\(prefix)\(name): found \(shorthand.value.summary), expected a mapping")
+                    key, at: shorthand.place,
+                    "\(prefix)\(name): found \(shorthand.value.summary), expected a mapping\(meant ?? "")")
                 return
             }
             // What was set after it, below it, wins.
@@ -113,6 +117,22 @@ struct ConfigReader: ConfigVisitor {
         section.visit(&reader)
         reader.reportUnknownKeys()
         problems += reader.problems
+    }
+
+    /// The first key of a section that takes a value which was written in the section's own place.
+    private static func key<Section: ConfigSection>(of section: Section, taking value: ConfigTree) -> String? {
+        guard case .scalar = value.content, !value.isNull else { return nil }
+        func read(_ entries: [ConfigTree.Entry]) -> ConfigReader {
+            var (section, reader) = (
+                section, ConfigReader(ConfigTree(content: .mapping(entries), place: value.place), knownPaths: [])
+            )
+            section.visit(&reader)
+            return reader
+        }
+        return read([]).names.first { name in
+            let reader = read([ConfigTree.Entry(key: name, place: value.place, value: value)])
+            return !reader.problems.contains { $0.key == name || $0.key.hasPrefix(name + ".") }
+        }
     }
 
     mutating func visitSections<Section: ConfigSection>(_ note: KeyNote, _ sections: inout [Section]) {
@@ -142,13 +162,31 @@ struct ConfigReader: ConfigVisitor {
         for entry in entries.filter({ !names.contains($0.key) }).prefix(Self.mostProblems + 1) {
             var text = "unknown key '\(prefix)\(ConfigTree.shortened(entry.key))'"
             let elsewhere = knownPaths.filter { $0.hasSuffix("." + entry.key) || $0 == entry.key }
-            if let near = ConfigReader.nearest(to: entry.key, among: names) {
+            if let path = synonym(of: entry.key) {
+                text += "; did you mean '\(path)'?"
+            } else if let near = ConfigReader.nearest(to: entry.key, among: names) {
                 text += "; did you mean '\(prefix)\(near)'?"
             } else if let path = elsewhere.first {
                 text += "; did you mean '\(path)'?"
+            } else {
+                text += "."
             }
             report(entry.key, at: entry.place, text + " Valid keys here: \(names.joined(separator: ", "))")
         }
+    }
+
+    /// What other programs call a key of ours.
+    private static let synonyms = [
+        "lr": "optimizer.learning_rate", "wd": "optimizer.weight_decay", "batch_size": "batch.global",
+        "r": "model.lora.rank", "lora_alpha": "model.lora.alpha",
+        "lora_dropout": "model.lora.dropout", "max_grad_norm": "optimizer.clip",
+        "warmup_steps": "optimizer.schedule.warmup", "warmup_ratio": "optimizer.schedule.warmup",
+        "num_train_epochs": "epochs", "max_steps": "steps",
+    ]
+
+    /// The path of the key that is meant, in configurations that have it.
+    private func synonym(of key: String) -> String? {
+        Self.synonyms[key].flatMap { knownPaths.contains($0) ? $0 : nil }
     }
 
     /// The closest name, if it is close enough to be what was meant: at most a third of the letters wrong, or two.

@@ -87,8 +87,10 @@ struct ConfigTree: Sendable {
         }
     }
 
-    /// A text as a message shows it: its beginning, when it is long.
-    static func shortened(_ text: String) -> String { text.count > 80 ? text.prefix(80) + "…" : text }
+    /// A text as a message shows it: its beginning, when it is long, and on one line.
+    static func shortened(_ text: String) -> String {
+        Failure.printable(text.count > 80 ? text.prefix(80) + "…" : text)
+    }
 
     /// Bytes that a document may have: far more than any real one.
     static let maximumBytes = 1 << 18
@@ -176,6 +178,7 @@ struct ConfigTree: Sendable {
         }
         switch node {
         case .scalar(let scalar):
+            try Self.requireNoNUL(scalar.string, at: self.place)
             content = .scalar(scalar.string, plain: scalar.style == .plain || scalar.style == .any)
         case .sequence(let sequence):
             content = .sequence(try sequence.map { try ConfigTree($0, left: &left, place: place) })
@@ -185,6 +188,7 @@ struct ConfigTree: Sendable {
                 guard let name = key.scalar?.string else {
                     throw Failure(.configuration, "\(keyPlace): a key must be plain text")
                 }
+                try Self.requireNoNUL(name, at: keyPlace)
                 return Entry(key: name, place: keyPlace, value: try ConfigTree(value, left: &left, place: place))
             }
             // A key may be repeated in another form (a and "a"), which the parser takes for two.
@@ -197,6 +201,13 @@ struct ConfigTree: Sendable {
         case .alias:
             throw Failure(.configuration, "\(self.place): an alias to nothing")
         }
+    }
+
+    /// The system would take a path with a NUL for another one, which ends before it.
+    private static func requireNoNUL(_ text: String, at place: ConfigPlace) throws {
+        guard text.utf8.contains(0) else { return }
+        throw Failure(
+            .configuration, "\(place): found \"\(shortened(text))\", which has a NUL character; write it without")
     }
 
     /// Lays `value` over the tree at a dotted path, creating mappings on the way.

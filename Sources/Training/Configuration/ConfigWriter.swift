@@ -115,7 +115,7 @@ extension RunConfig {
                 row.yaml.map { (row.path.joined(separator: "."), $0, row.note.effect) }
             }
         }
-        let (before, after) = (values(old), values(self))
+        let (before, after) = (values(old.withWholeWarmUp), values(withWholeWarmUp))
         let oldByKey = Dictionary(uniqueKeysWithValues: before.map { ($0.key, $0) })
         let newKeys = Set(after.map(\.key))
         let changed = after.compactMap { row -> Difference? in
@@ -183,7 +183,8 @@ extension RunConfig {
             included, as `config.yaml`.
 
             *On resuming*, keys marked ○ may change freely: they alter speed, files and messages only. Changing any other key gives
-            another run. `steps` and `epochs` may change where the learning rate's schedule is constant.
+            another run. `steps` and `epochs` may change where the learning rate's schedule is constant and its warm-up is a
+            number of steps.
 
             """
         let sections = documentedSections.map { head, keys in

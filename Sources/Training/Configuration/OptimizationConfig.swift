@@ -35,10 +35,24 @@ extension RunConfig {
     public enum OptimizerKind: String, ConfigChoice, Sendable { case adamw, sgd, lion, lamb }
     public enum ScheduleKind: String, ConfigChoice, Sendable { case constant, linear, cosine }
 
+    /// How long the learning rate rises.
+    public enum WarmUp: Sendable, Equatable, ConfigValue {
+        case steps(Int)
+        /// Of all steps, above 0 and below 1: `warmup_ratio` of transformers, but to the nearest whole step.
+        case share(Double)
+
+        /// Steps of a run of `total`.
+        func steps(of total: Int) -> Int {
+            switch self {
+            case .steps(let count): count
+            case .share(let share): Int((share * Double(total)).rounded())
+            }
+        }
+    }
+
     public struct Schedule: Sendable, Equatable {
         public var kind = ScheduleKind.cosine
-        /// Steps.
-        public var warmup = 0
+        public var warmup = WarmUp.steps(0)
         /// The last learning rate as a share of the highest.
         public var floor = 0.0
         public init() {}
@@ -71,6 +85,28 @@ extension RunConfig {
         public var layerDecay = 1.0
         public var rates = Rates()
         public init() {}
+    }
+}
+
+extension RunConfig.WarmUp {
+    static var typeName: String { "integer from 0 to \(largest), or number between 0 and 1" }
+    private static let largest = 1_000_000_000_000
+
+    init?(_ tree: ConfigTree) {
+        if let count = Int(tree), (0...Self.largest).contains(count) {
+            self = .steps(count)
+        } else if let share = Double(tree), share < 1, share >= 0 {
+            self = share > 0 ? .share(share) : .steps(0)
+        } else {
+            return nil
+        }
+    }
+
+    var yaml: String {
+        switch self {
+        case .steps(let count): count.yaml
+        case .share(let share): share.yaml
+        }
     }
 }
 
@@ -135,8 +171,9 @@ extension RunConfig.Schedule: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
         keys.value("kind", &kind, "After the warm-up: constant, or falling to the floor along a line or half a cosine.")
         keys.value(
-            "warmup", &warmup, allowed: .within(0...1_000_000_000_000),
-            "Steps in which the learning rate rises to its highest.")
+            "warmup", &warmup,
+            "Steps in which the learning rate rises to its highest, or, below 1, their share of all steps: 0.1 is a tenth."
+        )
         keys.value("floor", &floor, allowed: .within(0...1), "Last learning rate as a share of the highest.")
     }
 }

@@ -92,6 +92,11 @@ extension RunConfig.Evaluate: ConfigSection {
             "perturbation", &perturbation, allowed: .atLeast(0), effect: .bookkeeping,
             "Deviation of Gaussian noise on what enters the encoders, as a share of each row's root mean square: every set is scored a "
                 + "second time with it, as SET_perturbed. 0: it is not.")
+        let rule = Allowed<String>.fileName
+        let unusable = sets.items.map(\.name).first { !rule.contains($0) }
+        keys.require(
+            unusable == nil, at: "sets",
+            "found the name '\(ConfigTree.shortened(unusable ?? ""))', expected names \(rule.words)")
         let names = Set(sets.items.map(\.name))
         let taken = names.sorted().first { names.contains(Self.perturbed($0)) }
         keys.require(

@@ -60,12 +60,7 @@ public struct RunConfig: Sendable, Equatable {
     ///   each with file and line (or the option), key, what was found and what was expected.
     public static func load(_ path: String, options: [String] = []) throws -> RunConfig {
         // A byte more than is allowed is enough to tell, whatever the file is: it may have no end.
-        // Of an empty file `read` makes nil, not an error.
-        guard let file = FileHandle(forReadingAtPath: path),
-            let data = try? file.read(upToCount: ConfigTree.maximumBytes + 1) ?? Foundation.Data()
-        else {
-            throw Failure(.inputMissing, "configuration file \(path) cannot be read; see configs/ for examples")
-        }
+        let data = try ConfigFile.read(path, upToCount: ConfigTree.maximumBytes + 1)
         guard data.count <= ConfigTree.maximumBytes else {
             throw Failure(
                 .configuration, "\(path): the file has more than \(ConfigTree.maximumBytes) bytes: not a configuration?"
@@ -104,13 +99,12 @@ extension RunConfig {
 
 extension RunConfig: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        // The learning rate's course depends on the number of steps, unless it is constant.
-        let durationEffect: KeyEffect = optimizer.schedule.kind == .constant ? .bookkeeping : .trajectory
-        let folderName = Allowed<String>(words: "without '/' and not starting with '.'") {
-            !$0.isEmpty && !$0.contains("/") && $0.first != "."
-        }
+        // The learning rate's course depends on the number of steps, unless it is constant behind so many steps.
+        var isConstant = optimizer.schedule.kind == .constant
+        if case .share = optimizer.schedule.warmup { isConstant = false }
+        let durationEffect: KeyEffect = isConstant ? .bookkeeping : .trajectory
         keys.value(
-            "name", &name, allowed: folderName, required: true, effect: .bookkeeping,
+            "name", &name, allowed: .fileName, required: true, effect: .bookkeeping,
             "Name of the run; its folder is OUTPUT/NAME.")
         keys.value("output", &output, effect: .bookkeeping, "Folder that holds the folders of runs.")
         keys.value("seed", &seed, "Key of all randomness: weights, order, augmentation, dropout, noise.")
@@ -174,9 +168,32 @@ extension RunConfig: ConfigSection {
                 "loss.matryoshka.dimensions has \(widest), more than model.embedding, \(columns)")
         }
         if let steps {
-            keys.require(
-                optimizer.schedule.warmup <= steps, at: "optimizer",
-                "optimizer.schedule.warmup is \(optimizer.schedule.warmup), more than all \(steps) steps")
+            let excess = warmUpExcess(steps: steps)
+            keys.require(excess == nil, at: "optimizer", excess ?? "")
         }
+    }
+
+    /// What is wrong with a warm-up that would never end; nil when it does.
+    private func warmUpExcess(steps: Int) -> String? {
+        let warmUp = optimizer.schedule.warmup.steps(of: steps)
+        guard warmUp > steps else { return nil }
+        return
+            "optimizer.schedule.warmup is \(warmUp), more than all \(steps) steps: the learning rate would never be "
+            + "reached; give fewer, or a share of all steps such as 0.1"
+    }
+
+    /// The same rule for a run whose steps follow from its epochs.
+    /// - Parameter steps: of the whole run.
+    /// - Throws: `Failure(.configuration)`.
+    func requireWarmUp(within steps: Int) throws {
+        if let excess = warmUpExcess(steps: steps) { throw Failure(.configuration, excess) }
+    }
+
+    /// The same with its warm-up in steps, where the number of all steps is known: 0.1 and 30 of 300 are one course.
+    var withWholeWarmUp: RunConfig {
+        guard let steps else { return self }
+        var result = self
+        result.optimizer.schedule.warmup = .steps(optimizer.schedule.warmup.steps(of: steps))
+        return result
     }
 }

@@ -127,7 +127,7 @@ extension RunConfig.Negatives: ConfigSection {
             "Fields of a row that hold targets which do not belong to its query; auto: those with a recognised name (docs/data.md)."
         )
         keys.value(
-            "maximum", &maximum, allowed: .within(0...1000),
+            "maximum", &maximum, allowed: .within(0...Negative.mostOfRow),
             "Negatives of a row that are used at most; 0 uses none. Batches have as many for each row as the richest row has."
         )
     }

@@ -99,9 +99,12 @@ struct Embedder {
 
     /// Embeddings of one side's rows, [B, E]. Local.
     /// - Throws: `Failure(.data)` when one is not finite.
-    /// - Parameter change: what is done to the tokens that enter the encoder.
+    /// - Parameters:
+    ///   - number: of a row of the input where the rows come from, for messages.
+    ///   - change: what is done to the tokens that enter the encoder.
     func embeddings(
-        _ input: EncoderInput, _ encoder: any Encoder, changing change: ((Floats) -> Floats)? = nil
+        _ input: EncoderInput, _ encoder: any Encoder, number: (Int) -> Int,
+        changing change: ((Floats) -> Floats)? = nil
     ) throws -> Floats {
         guard input.rows > 0 else { return Floats(count: 0) }
         let tape = Tape(.inference)
@@ -109,13 +112,32 @@ struct Embedder {
         if let change { tokens = tape.replaceValues(of: tokens, with: change(tokens.values)) }
         let representations = encoder.encode(tokens, of: input, model.parameters, on: tape)
         let embeddings = normalizes ? tape.normalizeRows(representations).values : representations.values
-        guard allFinite(embeddings) else {
-            throw Failure(
-                .data,
-                "\(Divergence.ofEmbeddings): its weights have diverged or are damaged; use an earlier checkpoint"
-            )
+        guard let element = firstNonFinite(embeddings) else { return embeddings }
+        let row = element / model.columns
+        throw Failure(.data, complaint(of: row, number(row), in: embeddings, input))
+    }
+
+    /// Features beyond this have squares that float32 does not hold.
+    private static let largestFeature: Float = 1e18
+
+    /// That a row's embedding is not finite, and why: damaged weights spoil every row, wrong input its own.
+    private func complaint(of row: Int, _ number: Int, in embeddings: Floats, _ input: EncoderInput) -> String {
+        let columns = model.columns
+        let othersAreFinite = (0..<input.rows).contains { allFinite(embeddings[$0 * columns..<($0 + 1) * columns]) }
+        if case .features(let values, let count) = input {
+            let width = values.count / count
+            if values[row * width..<(row + 1) * width].array.contains(where: { abs($0) > Self.largestFeature }) {
+                return
+                    "row \(number) of the input has features beyond \(Self.largestFeature), and an embedding that is not "
+                    + "finite; scale the features"
+            }
         }
-        return embeddings
+        guard othersAreFinite else {
+            return "\(Divergence.ofEmbeddings): its weights have diverged or are damaged; use an earlier checkpoint"
+        }
+        return
+            "\(Divergence.ofEmbeddings): that of row \(number) is not, others are; look at that row of the input and, if "
+            + "nothing is wrong with it, use an earlier checkpoint: the weights have diverged or are damaged"
     }
 }
 
@@ -242,7 +264,8 @@ extension Embedder {
             let change = perturbation.map { perturbation in
                 { (tokens: Floats) in perturbation(tokens, of: input, rows: Array(part), encoder) }
             }
-            let embeddings = try embeddings(input, encoder, changing: change)
+            let embeddings = try embeddings(
+                input, encoder, number: { part[part.startIndex + $0] }, changing: change)
             result[first..<first + embeddings.count].copy(from: embeddings)
             first += embeddings.count
         }

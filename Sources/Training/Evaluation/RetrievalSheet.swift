@@ -48,7 +48,7 @@ extension TrainedModel {
                 }
                 return ContactSheet.Cell(try Picture.read(location), set.ids[row] == id ? .right : .wrong)
             }
-            let words = try side(source.row(set.gallery[caption]), text).content
+            let words = try side(source.row(set.gallery[caption]), text).displayText
             return ContactSheet.Row(
                 caption: words, detail: place == 1 ? "found" : "its picture is number \(place)", cells: cells)
         }

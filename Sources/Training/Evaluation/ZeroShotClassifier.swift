@@ -89,8 +89,10 @@ public struct ZeroShotReport: Sendable, Encodable {
     public var summary: String {
         let percent = { (share: Double) in ProgressLine.decimal(share * 100, 1) + " %" }
         let worst = confusions.prefix(3).map { "\($0.label) taken for \($0.takenFor) (\($0.rows))" }
-        return "top-1 \(percent(top1))  top-5 \(percent(top5))  mean of classes \(percent(meanClassTop1))   "
-            + "(\(rows) rows, \(classes.count) classes)"
+        // Of five classes all are among the first five.
+        let five = classes.count > 5 ? "  top-5 \(percent(top5))" : ""
+        return "top-1 \(percent(top1))\(five)  mean of classes \(percent(meanClassTop1))   "
+            + "(\(counted(rows, "row")), \(classes.count) classes)"
             + (worst.isEmpty ? "" : "; most confused: " + worst.joined(separator: ", "))
     }
 }
@@ -164,7 +166,10 @@ private struct ClassificationTask {
             let pairs = try model.configuration.evaluationSource(path)
             labels = try (0..<pairs.count).map { row in
                 let pair = try pairs.row(row, alternatives: false)
-                return (textSide == .query ? pair.query : pair.target).content
+                guard let label = (textSide == .query ? pair.query : pair.target).texts.first else {
+                    throw Failure(.data, "\(pair.place): the row has no text that names its class")
+                }
+                return label
             }
             source = OneSide(pairs, target: side == .target)
         }

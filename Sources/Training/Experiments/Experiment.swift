@@ -59,6 +59,7 @@ extension ExperimentResults {
     /// Question and tables, for a terminal.
     public var text: String {
         let words = [title, question, expectation, markdown] + (conclusion.map { [$0] } ?? [])
-        return words.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }.joined(separator: "\n\n")
+        return words.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }.filter { !$0.isEmpty }
+            .joined(separator: "\n\n")
     }
 }

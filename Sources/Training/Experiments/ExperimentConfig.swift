@@ -91,6 +91,9 @@ public struct ExperimentConfig: Sendable, Equatable {
 
     public init() {}
 
+    /// The title; without one, the name.
+    var heading: String { title.isEmpty ? name : title }
+
     /// Reads a configuration file.
     /// - Throws: `Failure(.inputMissing)` when it cannot be read; `Failure(.configuration)` with a line for each mistake.
     public static func load(_ path: String) throws -> ExperimentConfig {
@@ -114,15 +117,12 @@ public struct ExperimentConfig: Sendable, Equatable {
 
 extension ExperimentConfig: ConfigSection {
     mutating func visit<Visitor: ConfigVisitor>(_ keys: inout Visitor) {
-        let folderName = Allowed<String>(words: "without '/' and not starting with '.'") {
-            !$0.isEmpty && !$0.contains("/") && $0.first != "."
-        }
-        keys.value("name", &name, allowed: folderName, required: true, "Name of the experiment, and of its folder.")
-        keys.value("title", &title, required: true, "One line for headings.")
+        keys.value("name", &name, allowed: .fileName, required: true, "Name of the experiment, and of its folder.")
+        keys.value("title", &title, "One line for headings; without one, the name.")
         keys.value("kind", &kind, "runs: arms × seeds of training runs; gradient: expected gradients by Monte-Carlo.")
-        keys.value("question", &question, required: true, "What is asked.")
-        keys.value("method", &method, required: true, "How.")
-        keys.value("expectation", &expectation, required: true, "What the paper, or common sense, lets one expect.")
+        keys.value("question", &question, "What is asked.")
+        keys.value("method", &method, "How.")
+        keys.value("expectation", &expectation, "What the paper, or common sense, lets one expect.")
         keys.value("conclusion", &conclusion, "What was concluded from the results.")
         let isRuns = Applicability.when(kind == .runs, "kind is runs")
         keys.value("base", &base, required: kind == .runs, onlyWhen: isRuns, "Configuration file of a run.")

@@ -79,7 +79,9 @@ struct ExperimentFigures {
         return [
             Figure(
                 "\(measure.label): difference to \(baseline.label)",
-                caption: "Paired seed by seed. An interval that holds 0 shows no difference.\(direction)", chart)
+                caption:
+                    "Paired seed by seed. An interval that holds 0 shows no difference; one that does not shows one where the verdict, "
+                    + "which asks Student's interval too, is not \u{201c}unclear\u{201d}.\(direction)", chart)
         ]
     }
 

@@ -9,6 +9,8 @@ struct ExperimentNumbers {
     func summary(_ measure: ExperimentResults.Measure) -> Table {
         let (plain, signed) = (measure.style, measure.differenceStyle)
         let hasPrediction = results.arms.contains { $0.summary(measure.key)?.predicted != nil }
+        let isCompared = results.arms.contains { $0.summary(measure.key)?.difference != nil }
+        let compared = ["difference", "interval", "Student's interval", "adjusted p", "detectable", "verdict"]
         let rows = results.arms.compactMap { arm -> [String]? in
             guard let summary = arm.summary(measure.key) else { return nil }
             var row = [
@@ -17,7 +19,8 @@ struct ExperimentNumbers {
                 "\(arm.cells.count { $0.values[measure.key] != nil })",
             ]
             if hasPrediction { row.append(summary.predicted.map { plain.text($0) } ?? "") }
-            guard let difference = summary.difference else { return row + Array(repeating: "", count: 6) }
+            guard isCompared else { return row }
+            guard let difference = summary.difference else { return row + Array(repeating: "", count: compared.count) }
             row += [signed.text(difference.mean), interval(difference.interval, signed)]
             row += [
                 interval(difference.student, signed), NumberStyle.plain.text(difference.adjustedP ?? .nan, digits: 3),
@@ -26,14 +29,17 @@ struct ExperimentNumbers {
             return row
         }
         let heads =
-            ["arm", "mean", "deviation", "interval", "seeds"] + (hasPrediction ? ["predicted"] : []) + [
-                "difference", "interval", "Student's interval", "adjusted p", "detectable", "verdict",
-            ]
+            ["arm", "mean", "deviation", "interval", "seeds"] + (hasPrediction ? ["predicted"] : [])
+            + (isCompared ? compared : [])
         return Table(
             heads, rows,
             note:
-                "Deviation: standard deviation over seeds. Adjusted p: paired t test over seeds, Holm's adjustment over the arms. "
-                + "Detectable: the difference that four of five repetitions would have found.")
+                "Deviation: standard deviation over seeds."
+                + (isCompared
+                    ? " Adjusted p: paired t test over seeds, Holm's adjustment over the arms. "
+                        + "Detectable: the difference that four of five repetitions would have found. "
+                        + "Verdict: better or worse where both intervals exclude 0; unclear where Student's alone does not."
+                    : " Nothing is compared: the experiment names no baseline."))
     }
 
     /// Means of what was recorded beside the measures.

@@ -47,10 +47,15 @@ public struct ExperimentPage {
 
     private var howMany: String {
         let share = NumberStyle.percent.text(results.confidence, digits: 3)
+        let compared = results.arms.contains { arm in arm.summaries.contains { $0.difference != nil } }
+        let verdicts =
+            "A verdict needs two intervals on one side of 0, the bootstrap's and Student's over the seeds; where Student's holds 0 it is "
+            + "unclear with so few seeds. "
         return
             "\(counted(results.arms.count, "arm")), each run with the same \(counted(results.seeds.count, "seed")): in one seed all arms "
             + "start from the same weights and see the same data in the same order. Intervals are \(share) intervals by "
-            + "\(NumberStyle.whole.text(Double(results.resamples))) bootstrap resamples; differences are paired by seed. All runs together took "
+            + "\(NumberStyle.whole.text(Double(results.resamples))) bootstrap resamples; differences are paired by seed. "
+            + (compared ? verdicts : "") + "All runs together took "
             + "\(NumberStyle.seconds.text(results.seconds, digits: 3))."
     }
 
@@ -78,7 +83,7 @@ public struct ExperimentPage {
             switch difference.verdict {
             case .better: weight = .good
             case .worse: weight = .bad
-            case .different, .none: weight = .note
+            case .different, .unclear, .none: weight = .note
             }
             remarks.append(.init(weight, "\(arm.label): \(difference.words)"))
         }

@@ -125,9 +125,11 @@ public struct ExperimentResults: Codable, Sendable, Equatable {
         public var student: Interval?
         /// Two-sided p of the paired t test over seeds, adjusted for all arms of the measure (Holm); nil as above.
         public var adjustedP: Double?
-        /// The difference that would have been seen in four of five repetitions.
+        /// The difference that would have been seen in four of five repetitions; of shares at most 1.
         public var detectable: Double
         public var verdict: Verdict
+        /// Paired seeds; nil in results of before this was recorded.
+        public var seeds: Int?
         /// The verdict as a sentence.
         public var words: String
     }
@@ -139,7 +141,9 @@ public struct ExperimentResults: Codable, Sendable, Equatable {
         case worse
         /// Both intervals exclude 0, and neither direction is better.
         case different
-        /// An interval contains 0.
+        /// The bootstrap's interval excludes 0, but Student's contains it, or one seed has none.
+        case unclear
+        /// The bootstrap's interval contains 0.
         case none
     }
 }

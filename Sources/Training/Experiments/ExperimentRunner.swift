@@ -46,7 +46,9 @@ public struct ExperimentRunner {
         var records: [CellRecord?] = plan.cells.map { CellRecord.read($0) }
         var waiting = Array(plan.cells.indices.filter { records[$0] == nil }.prefix(options.limit ?? .max))
         var running: [(index: Int, process: CellProcess)] = []
-        say("\(config.name): \(plan.arms.count) arms × \(config.seeds.values.count) seeds, \(waiting.count) runs to do")
+        say(
+            "\(config.name): \(counted(plan.arms.count, "arm")) × \(counted(config.seeds.values.count, "seed")), "
+                + "\(counted(waiting.count, "run")) to do")
         let (total, clock) = (waiting.count, ContinuousClock.now)
         var (done, problem): (Int, Failure?) = (0, nil)
         var stops: [Int: Int] = [:]
@@ -171,7 +173,7 @@ public struct ExperimentRunner {
         }
         for index in arms.indices { arms[index].x = abscissa(arms[index]) }
         return ExperimentResults(
-            name: config.name, title: config.title, question: config.question, method: config.method,
+            name: config.name, title: config.heading, question: config.question, method: config.method,
             expectation: config.expectation, conclusion: config.conclusion, measures: measures,
             baseline: config.baseline,
             arms: arms, seeds: config.seeds.values, axis: axis, confidence: statistics.confidence,

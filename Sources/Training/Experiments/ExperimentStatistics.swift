@@ -116,26 +116,30 @@ private struct Pairing {
             studentInterval = ExperimentResults.Interval(lower: mean - half, upper: mean + half)
             detectable = max(detectable, half + student.quantile(0.8) * standardError)
         }
-        let intervals = [interval] + (studentInterval.map { [$0] } ?? [])
-        // One seed decides nothing.
-        let verdict =
-            differences.count > 1
-            ? ExperimentResults.Verdict(intervals, greaterIsBetter: measure.greaterIsBetter) : .none
+        // Shares differ by 1 at most.
+        if measure.isShare { detectable = min(detectable, 1) }
+        let verdict = ExperimentResults.Verdict(
+            interval, student: studentInterval, greaterIsBetter: measure.greaterIsBetter)
         var difference = ExperimentResults.Difference(
             mean: mean, interval: interval, student: studentInterval, adjustedP: adjustedP, detectable: detectable,
-            verdict: verdict, words: "")
+            verdict: verdict, seeds: differences.count, words: "")
         difference.words = difference.sentence(measure, confidence: confidence)
         return difference
     }
 }
 
 extension ExperimentResults.Verdict {
-    /// A difference is seen when every interval lies on one side of 0.
-    init(_ intervals: [ExperimentResults.Interval], greaterIsBetter: Bool?) {
-        let isAbove = intervals.allSatisfy { $0.lower > 0 }
-        let isBelow = intervals.allSatisfy { $0.upper < 0 }
-        guard isAbove || isBelow else {
+    /// A difference is seen when both intervals lie on one side of 0; one seed, which has no Student's interval, decides nothing.
+    init(
+        _ interval: ExperimentResults.Interval, student: ExperimentResults.Interval?, greaterIsBetter: Bool?
+    ) {
+        guard interval.lower > 0 || interval.upper < 0 else {
             self = .none
+            return
+        }
+        let isAbove = interval.lower > 0
+        guard let student, isAbove ? student.lower > 0 : student.upper < 0 else {
+            self = .unclear
             return
         }
         guard let greaterIsBetter else {

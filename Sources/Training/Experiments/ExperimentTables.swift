@@ -24,6 +24,15 @@ extension ExperimentResults.Measure {
 }
 
 extension ExperimentResults.Difference {
+    /// The verdict in a few words, for tables.
+    func verdictWords(_ measure: ExperimentResults.Measure) -> String {
+        switch verdict {
+        case .none: "no difference seen (could miss \(measure.text(detectable)))"
+        case .unclear: "unclear" + (seeds.map { " with \(counted($0, "seed"))" } ?? "")
+        case .better, .worse, .different: verdict.rawValue
+        }
+    }
+
     func sentence(_ measure: ExperimentResults.Measure, confidence: Double) -> String {
         let percent = ProgressLine.decimal(100 * confidence, 0)
         let range =
@@ -33,6 +42,12 @@ extension ExperimentResults.Difference {
         case .none:
             return
                 "no difference seen: \(range); one of \(measure.text(detectable))\(measure.unit) would have been seen four times in five"
+        case .unclear:
+            let student =
+                self.student.map {
+                    "; Student's interval over the seeds, \(measure.difference($0.lower)) to \(measure.difference($0.upper)), holds 0"
+                } ?? "; one seed decides nothing"
+            return "\(verdictWords(measure)): \(range)\(student)"
         case .better: return "better: \(range)"
         case .worse: return "worse: \(range)"
         case .different: return "different: \(range)"
@@ -52,8 +67,11 @@ extension ExperimentResults {
         for measure in measures {
             let percent = ProgressLine.decimal(100 * confidence, 0)
             text += "\(measure.label)\(measure.isShare ? ", %" : "")\n\n"
-            text +=
-                "| arm | mean [\(percent) %] | minus \(baseline ?? "–") [\(percent) %] | verdict | noise / signal |\n|---|---|---|---|---|\n"
+            let heads =
+                ["arm", "mean [\(percent) %]"]
+                + (isCompared(measure) ? ["minus \(baseline ?? "–") [\(percent) %]", "verdict"] : [])
+                + ["noise / signal"]
+            text += "| \(heads.joined(separator: " | ")) |\n|\(String(repeating: "---|", count: heads.count))\n"
             for arm in arms { text += row(arm, measure) }
             text += "\n"
         }
@@ -63,29 +81,44 @@ extension ExperimentResults {
         if !failures.isEmpty { text += "Runs that ended early:\n\n" + failures.joined() + "\n" }
         let runs = arms.reduce(0) { $0 + $1.cells.count }
         return text
-            + "\(runs) runs, \(seeds.count) seeds, \(ProgressLine.decimal(seconds / 60, 0)) minutes of runs in all"
-            + (missingCells > 0 ? "; \(missingCells) runs are missing" : "") + ". `\(command)`\n"
+            + "\(counted(runs, "run")), \(counted(seeds.count, "seed")), "
+            + "\(ProgressLine.decimal(seconds / 60, 0)) minutes of runs in all"
+            + (missingCells == 0 ? "" : "; \(counted(missingCells, "run")) \(missingCells == 1 ? "is" : "are") missing")
+            + ". `\(command)`\n"
+            + (measures.contains(where: isCompared)
+                ? "" : "\nNothing is compared: `baseline:` names the arm to compare with.\n")
+    }
+
+    /// Whether arms of a measure are compared, with one another or with a prediction.
+    private func isCompared(_ measure: Measure) -> Bool {
+        baseline != nil
+            || arms.contains { arm in
+                arm.summary(measure.key).map { $0.difference != nil || $0.predicted != nil } ?? false
+            }
     }
 
     private func row(_ arm: Arm, _ measure: Measure) -> String {
         func range(_ interval: Interval?, _ text: (Double) -> String) -> String {
             interval.map { " [\(text($0.lower)), \(text($0.upper))]" } ?? ""
         }
-        guard let summary = arm.summary(measure.key) else { return "| \(arm.label) | – | | | |\n" }
+        let isCompared = isCompared(measure)
+        guard let summary = arm.summary(measure.key) else {
+            return "| \(arm.label) | – |\(isCompared ? " | |" : "") |\n"
+        }
         var difference = ("", "")
         if let found = summary.difference {
             difference = (
                 measure.difference(found.mean) + range(found.interval, measure.difference)
                     + (arm.baseline.map { " (\($0))" } ?? ""),
-                found.verdict == .none
-                    ? "no difference seen (could miss \(measure.text(found.detectable)))" : found.verdict.rawValue
+                found.verdictWords(measure)
             )
         } else if let predicted = summary.predicted {
             difference = ("predicted \(measure.text(predicted))", "")
         }
         let noise = arm.summary("noise_to_signal").map { ProgressLine.decimal($0.mean, 3) } ?? ""
-        return
-            "| \(arm.label) | \(measure.text(summary.mean))\(range(summary.interval, measure.text)) | \(difference.0) | \(difference.1) | \(noise) |\n"
+        let compared = isCompared ? " \(difference.0) | \(difference.1) |" : ""
+        let mean = measure.text(summary.mean) + range(summary.interval, measure.text)
+        return "| \(arm.label) | \(mean) |\(compared) \(noise) |\n"
     }
 
     /// One line for each cell, with all of its values.

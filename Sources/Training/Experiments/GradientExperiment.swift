@@ -80,7 +80,7 @@ struct GradientExperiment {
                 ], cells: cells[index], summaries: summaries)
         }
         return ExperimentResults(
-            name: config.name, title: config.title, question: config.question, method: config.method,
+            name: config.name, title: config.heading, question: config.question, method: config.method,
             expectation: config.expectation, conclusion: config.conclusion, measures: Self.measures, arms: arms,
             seeds: config.seeds.values, confidence: statistics.confidence, resamples: config.resamples,
             seconds: (ContinuousClock.now - clock).seconds,

@@ -34,6 +34,7 @@ extension TrainedModel {
         } else {
             try export.addPair()
         }
+        export.addCard(side)
         try ExportedDirectory.write(files: export.files, tensors: export.tensors, to: path)
         return export.remarks
     }
@@ -66,12 +67,22 @@ extension TrainedModel {
             tensors: [PEFTAdapter.weightsFile: adapter.tensors], to: path)
     }
 
+    /// What can be exported.
+    fileprivate static let exportable =
+        "what can be exported are encoders that began as published ones (model.init), and a text and a picture encoder together"
+
     /// The side whose encoder alone is written; nil when both are.
     private func soleSide(_ side: Side?) throws -> Side? {
         if let side { return side }
         if embedder.model.isShared { return .query }
         let kinds = Set(Side.allCases.map { configuration.encoder($0).kind })
         guard kinds == [.text, .vit] else {
+            guard Side.allCases.contains(where: { assets.origins.origin($0) != nil }) else {
+                throw Failure(
+                    .configuration,
+                    "this model has no form in other tools: \(Self.exportable); its embeddings are made with fanoise embed"
+                )
+            }
             throw Failure(
                 .usage,
                 "this model has two encoders that are no pair of text and pictures; say which with --side query or target"
@@ -119,6 +130,21 @@ private struct ModelExport {
         remarks.append("the published weights had 16 bits; trained ones are written as float32")
     }
 
+    /// What was trained has a card of its own; a published model as it is keeps its own.
+    /// - Parameter side: nil for both, or the one encoder of both.
+    mutating func addCard(_ side: Side?) {
+        guard let steps = trained.step, format != .openCLIP else { return }
+        let sides = side.map { [$0] } ?? Side.allCases
+        var text: TextTransformer.Configuration?
+        if side != nil || model.isShared, case .text(let plan)? = origins.tower(sides[0], trained.configuration)?.plan {
+            text = plan
+        }
+        let card = ModelCard(
+            configuration: trained.configuration, format: format, steps: steps, sides: sides, text: text,
+            columns: model.columns, published: sides.compactMap { origins.origin($0)?.model.files[ModelCard.file] })
+        files[ModelCard.file] = card.contents
+    }
+
     // MARK: - One encoder
 
     mutating func addTower(_ side: Side) throws {
@@ -127,8 +153,8 @@ private struct ModelExport {
         else {
             throw Failure(
                 .configuration,
-                "the \(side.rawValue) encoder by itself has no form in other tools: it is not from a published text or picture encoder"
-            )
+                "the \(side.rawValue) encoder by itself has no form in other tools, for it is not from a published text or picture encoder: "
+                    + TrainedModel.exportable)
         }
         guard format != .openCLIP else {
             throw Failure(.usage, "open-clip describes a pair of text and pictures; export this encoder as huggingface")

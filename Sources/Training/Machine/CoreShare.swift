@@ -21,8 +21,7 @@ public struct CoreShare: Sendable, Equatable {
 
     /// `2 ranks × 1 thread on 2 cores`.
     public var words: String {
-        func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
-        return "\(counted(ranks, "rank")) × \(counted(threads, "thread")) on \(counted(cores, "core"))"
+        "\(counted(ranks, "rank")) × \(counted(threads, "thread")) on \(counted(cores, "core"))"
     }
 
     /// What is wrong with it, in one sentence; nil when nothing is.

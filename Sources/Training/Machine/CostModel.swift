@@ -53,6 +53,9 @@ public struct Workload: Sendable, Equatable, Encodable {
     /// Bytes of a bucket of gradients.
     public var bucketBytes = 4 << 20
 
+    /// Of so many ranks those that have no row of the global batch.
+    public func idleRanks(of ranks: Int) -> Int { max(0, ranks - globalRows) }
+
     public init(parameters: Int, globalRows: Int, embedding: Int) {
         (self.parameters, self.globalRows, self.embedding) = (parameters, globalRows, embedding)
     }

@@ -35,7 +35,8 @@ public struct PhaseSeconds: Sendable, Equatable {
     }
 }
 
-/// What is known about one training step. Values that could not be measured are NaN, in the file `null`.
+/// What is known about one training step, or about the evaluations behind it. Values that could not be measured are NaN, in the file
+/// `null`.
 public struct MetricsRow: Sendable, Equatable {
     /// A further number of the row, behind the fixed ones: `unseen.precision_at_1` of an evaluation.
     public struct Measure: Sendable, Equatable {
@@ -50,6 +51,8 @@ public struct MetricsRow: Sendable, Equatable {
 
     /// From 1.
     public var step: Int
+    /// Whether the row is one of evaluations: it has the step and the further numbers alone.
+    public var isOfEvaluation = false
     /// Passes over the data, with fraction.
     public var epoch = Double.nan
     public var loss = Double.nan
@@ -74,12 +77,14 @@ public struct MetricsRow: Sendable, Equatable {
         let phases = StepPhase.allCases.map { "\(StrictJSON.quoted($0.rawValue)): \(Self.number(seconds[$0]))" }.joined(
             separator: ", ")
         var fields = [("step", String(step))]
-        fields += [
-            ("epoch", epoch), ("loss", loss), ("precision_at_1", precisionAt1), ("temperature", temperature),
-            ("learning_rate", learningRate), ("gradient_norm", gradientNorm), ("noise_to_signal", noiseToSignal),
-            ("samples_per_second", samplesPerSecond),
-        ].map { ($0.0, Self.number($0.1)) }
-        fields += [("seconds", "{\(phases)}"), ("gemm_utilisation", Self.number(gemmUtilisation))]
+        if !isOfEvaluation {
+            fields += [
+                ("epoch", epoch), ("loss", loss), ("precision_at_1", precisionAt1), ("temperature", temperature),
+                ("learning_rate", learningRate), ("gradient_norm", gradientNorm), ("noise_to_signal", noiseToSignal),
+                ("samples_per_second", samplesPerSecond),
+            ].map { ($0.0, Self.number($0.1)) }
+            fields += [("seconds", "{\(phases)}"), ("gemm_utilisation", Self.number(gemmUtilisation))]
+        }
         fields += further.map { ($0.key, Self.number($0.value)) }
         return "{" + fields.map { "\(StrictJSON.quoted($0.0)): \($0.1)" }.joined(separator: ", ") + "}"
     }

@@ -2,6 +2,12 @@
 
 import Foundation
 
+/// A number and what it counts: `1 row`, `2 rows`.
+/// - Parameter plural: of a noun that takes another ending than s.
+public func counted(_ count: Int, _ noun: String, plural: String? = nil) -> String {
+    "\(count) \(count == 1 ? noun : plural ?? noun + "s")"
+}
+
 /// Progress of training: one line redrawn in place on a terminal, plain lines elsewhere. Stays on the training thread.
 public final class ProgressLine {
     public enum Style: Sendable, Equatable {

@@ -28,7 +28,7 @@ extension RetrievedExample.Content {
     /// The same for a file of a run; nil for features, which nobody can look at.
     init?(_ side: PairSide) {
         switch side {
-        case .text, .choice: self = .text(String(side.content.prefix(400)))
+        case .text, .choice: self = .text(String(side.displayText.prefix(400)))
         case .features: return nil
         case .picture(.file(let path)):
             self = .picture(

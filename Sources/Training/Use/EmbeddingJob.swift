@@ -23,10 +23,13 @@ extension TrainedModel {
 
     /// What became of a job.
     public struct EmbeddingSummary: Sendable {
+        /// All of the input's, or those that are saved when the job was stopped.
         public var rows: Int
         /// Of them, those that an earlier process had written.
         public var resumedRows: Int
         public var seconds: Double
+        /// Whether a rank was asked to stop before the end.
+        public var wasStopped: Bool
     }
 
     /// Embeds rows and writes them in order, [rows, E]; rank 0 writes. *Collective.*
@@ -34,10 +37,13 @@ extension TrainedModel {
     /// Chunks go round the ranks, so that no rank holds more than a few of them. Stopped in any way, and begun again with the same
     /// model, rows and options, it goes on behind the rows that were saved, and ends with the same bytes; from anything else it says
     /// what has changed and begins anew.
-    /// - Parameter say: on rank 0, receives lines about progress.
+    /// - Parameters:
+    ///   - say: on rank 0, receives lines about progress.
+    ///   - stopRequested: whether this rank has been asked to stop; if any has, all save what is done after their round and return.
     public func writeEmbeddings(
         of rows: EmbeddableRows, side: Side, to path: String, options: EmbeddingOptions = EmbeddingOptions(),
-        say: (String) -> Void = { _ in }, communicator: any Communicator
+        say: (String) -> Void = { _ in }, stopRequested: @escaping () -> Bool = { StopSignals.request != 0 },
+        communicator: any Communicator
     ) throws -> EmbeddingSummary {
         let start = ContinuousClock.now
         let side = try agreed(communicator) { try sideRows(rows.source, side: side, unitRows: options.chunk) }
@@ -55,14 +61,15 @@ extension TrainedModel {
         try communicator.broadcast(resumed)
         let resumedRows = Int(resumed[0])
         if let reason = writer?.restart { say(reason) }
-        if resumedRows > 0 { say("\(path): going on after \(resumedRows) of \(rows.count) rows") }
+        if resumedRows > 0 { say("\(path): going on after \(resumedRows) of \(counted(rows.count, "row"))") }
         var job = EmbeddingRounds(
             rows: side, resumedRows: resumedRows, writer: writer, options: options, start: start,
-            communicator: communicator)
-        try job.run(say)
-        try agreed(communicator) { try writer?.finish() }
+            stopRequested: stopRequested, communicator: communicator)
+        let done = try job.run(say)
+        let wasStopped = done < rows.count
+        try agreed(communicator) { try wasStopped ? writer?.save() : writer?.finish() }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
-        return EmbeddingSummary(rows: rows.count, resumedRows: resumedRows, seconds: seconds)
+        return EmbeddingSummary(rows: done, resumedRows: resumedRows, seconds: seconds, wasStopped: wasStopped)
     }
 
     /// The query side of a source as one side of this model encodes it.
@@ -76,7 +83,14 @@ extension TrainedModel {
 /// Round after round: each rank encodes a chunk, rank 0 appends them in order. While a round's embeddings travel, the next is encoded, so
 /// that a rank waits for another only when that is a whole round behind.
 private struct EmbeddingRounds {
-    /// Embeddings on their way to rank 0; before those of each rank stands whether it has failed.
+    /// What stands before the embeddings of each rank.
+    private enum Mark {
+        static let done: Float = 0
+        static let failed: Float = 1
+        static let askedToStop: Float = 2
+    }
+
+    /// Embeddings on their way to rank 0, a `Mark` before those of each rank.
     private struct Round {
         let request: any CollectiveRequest
         let gathered: Floats
@@ -90,6 +104,7 @@ private struct EmbeddingRounds {
     let writer: ResumableNPYWriter?
     let options: TrainedModel.EmbeddingOptions
     let start: ContinuousClock.Instant
+    let stopRequested: () -> Bool
     let communicator: any Communicator
     private var saved = ContinuousClock.now
     private var told = ContinuousClock.now
@@ -98,20 +113,22 @@ private struct EmbeddingRounds {
 
     init(
         rows: SideRows, resumedRows: Int, writer: ResumableNPYWriter?, options: TrainedModel.EmbeddingOptions,
-        start: ContinuousClock.Instant, communicator: any Communicator
+        start: ContinuousClock.Instant, stopRequested: @escaping () -> Bool, communicator: any Communicator
     ) {
         (self.rows, self.resumedRows, self.writer, self.options) = (rows, resumedRows, writer, options)
-        (self.start, self.communicator) = (start, communicator)
+        (self.start, self.stopRequested, self.communicator) = (start, stopRequested, communicator)
     }
 
     /// *Collective.*
-    mutating func run(_ say: (String) -> Void) throws {
+    /// - Returns: rows that are done, the same on all ranks; fewer than there are when one was asked to stop.
+    mutating func run(_ say: (String) -> Void) throws -> Int {
         let (rank, size, columns) = (communicator.rank, communicator.size, rows.embedder.model.columns)
         // Saves lie between chunks.
         let (units, first) = (rows.units, resumedRows / rows.units.unitRows)
         let prefetcher = rows.prefetcher(from: first + rank, by: size)
         defer { prefetcher?.stop() }
         var previous: Round?
+        var stoppedAfter: Int?
         for round in stride(from: first, to: units.count, by: size) {
             let counts = (round..<round + size).map { 1 + ($0 < units.count ? units[$0].count * columns : 0) }
             let local = Floats(repeating: 0, count: counts[rank])
@@ -120,34 +137,43 @@ private struct EmbeddingRounds {
                     guard let batch = try prefetcher?.next() else {
                         throw Failure(.internal, "chunk \(round + rank) was not prepared")
                     }
-                    local[1..<local.count].copy(from: try rows.embeddings(batch))
+                    local[1..<local.count].copy(from: try rows.embeddings(batch, of: round + rank))
                 } catch { failure = error }
             }
-            if let previous { try settle(previous, say) }
-            local[0] = failure == nil ? 0 : 1
+            if let round = previous, try settle(round, say) {
+                // All ranks see this here: what was encoded meanwhile stays where it is, and nothing is on its way.
+                previous = nil
+                stoppedAfter = round.done
+                break
+            }
+            local[0] = failure != nil ? Mark.failed : stopRequested() ? Mark.askedToStop : Mark.done
             let gathered = Floats(count: counts.reduce(0, +))
             previous = Round(
                 request: try communicator.start(.allGather(Payload(local), counts: counts, into: Payload(gathered))),
                 gathered: gathered, counts: counts, done: min((round + size) * units.unitRows, rows.count))
         }
-        if let previous { try settle(previous, say) }
+        // A request in the last round comes too late to save anything by.
+        if let previous { _ = try settle(previous, say) }
         try agreed(communicator) { if let failure { throw failure } }
+        return stoppedAfter ?? rows.count
     }
 
     /// Waits for a round and appends it. *Collective.*
+    /// - Returns: whether a rank was asked to stop.
     /// - Throws: on every rank alike when one has failed; a failure to write here is told with the next round.
-    private mutating func settle(_ round: Round, _ say: (String) -> Void) throws {
+    private mutating func settle(_ round: Round, _ say: (String) -> Void) throws -> Bool {
         try round.request.wait()
         let ends = round.counts.indices.map { round.counts[...$0].reduce(0, +) }
         let parts = zip(ends, round.counts).map { $0 - $1..<$0 }
-        if parts.contains(where: { round.gathered[$0.lowerBound] != 0 }) {
-            try agreed(communicator) { if let failure { throw failure } }
-        }
-        guard failure == nil else { return }
+        let marks = parts.map { round.gathered[$0.lowerBound] }
+        if marks.contains(Mark.failed) { try agreed(communicator) { if let failure { throw failure } } }
+        let stops = marks.contains(Mark.askedToStop)
+        guard failure == nil else { return stops }
         do {
             for part in parts { try writer?.append(round.gathered[part.lowerBound + 1..<part.upperBound]) }
             try report(done: round.done, say)
         } catch { failure = error }
+        return stops
     }
 
     /// Saves now and then, and says how far the job is.

@@ -21,7 +21,8 @@ public struct MiningReport: Sendable, Encodable {
 
     /// For people.
     public var summary: String {
-        "\(negatives) negatives for \(queries) queries (\(rows) rows) among \(candidates) texts; \(excluded.summary)"
+        "\(counted(negatives, "negative")) for \(counted(queries, "query", plural: "queries")) (\(counted(rows, "row"))) among "
+            + "\(counted(candidates, "text")); \(excluded.summary)"
     }
 }
 
@@ -44,7 +45,7 @@ extension TrainedModel {
             try MiningTask(path, corpus: corpus, rules: rules, model: self, chunk: chunk)
         }
         let file = try agreed(communicator) { communicator.rank == 0 ? try OutputFile(path: output) : nil }
-        say("\(task.queryTexts.count) queries, \(task.texts.count) candidates")
+        say("\(counted(task.queryTexts.count, "query", plural: "queries")), \(counted(task.texts.count, "candidate"))")
         var found: [[Int32]] = []
         var excluded = NegativeRules.Exclusions()
         let shard = try MiningShard(task, communicator)
@@ -103,14 +104,15 @@ private struct MiningTask {
         if let corpus {
             let rows = try model.rows(of: corpus, side: .target).source
             for row in 0..<rows.count {
-                for text in try rows.row(row, alternatives: false).query.texts { _ = candidates.place(text) }
+                let content = try rows.row(row, alternatives: false)
+                for text in try Self.texts(content.query, content.place) { _ = candidates.place(text) }
             }
         }
         var (queryOfRow, targetsOfRow): ([Int], [[Int]]) = ([], [])
         for row in 0..<pairs.count {
             let pair = try pairs.row(row, alternatives: false)
-            queryOfRow.append(queries.place(pair.query.content))
-            targetsOfRow.append(pair.target.texts.map { candidates.place($0) })
+            queryOfRow.append(queries.place(try Self.texts(pair.query, pair.place)[0]))
+            targetsOfRow.append(try Self.texts(pair.target, pair.place).map { candidates.place($0) })
         }
         var byID: [Int64: Set<Int>] = [:]
         for (row, id) in pairs.ids.enumerated() { byID[id, default: []].formUnion(targetsOfRow[row]) }
@@ -134,7 +136,9 @@ private struct MiningTask {
         }
         self.queries = try sideRows(queries.texts, .query)
         self.candidates = try sideRows(candidates.texts, .target)
-        names = (model.configuration.fieldName(.query), model.configuration.fieldName(.target))
+        names = (
+            model.configuration.fieldName(.query, of: pairs), model.configuration.fieldName(.target, of: pairs)
+        )
     }
 
     /// A row of the output: a line of JSON.
@@ -151,10 +155,22 @@ private struct MiningTask {
         return Array(try encoder.encode(object)) + [UInt8(ascii: "\n")]
     }
 
+    /// A side's texts, one or more.
+    /// - Throws: `Failure(.data)` when it is no text.
+    private static func texts(_ side: PairSide, _ place: String) throws -> [String] {
+        guard !side.texts.isEmpty else {
+            throw Failure(.data, "\(place): the row holds no text, and negatives are mined among texts")
+        }
+        return side.texts
+    }
+
     /// A side as a field that is read again as what it was.
     private static func field(_ name: String, _ side: PairSide) -> Field {
-        guard case .choice(let texts) = side else { return .text(side.content) }
-        return isChoiceField(name) ? .texts(texts) : .passages(texts.map { ["text": $0] })
+        switch side {
+        case .text(let text, _): .text(text)
+        case .choice(let texts): isChoiceField(name) ? .texts(texts) : .passages(texts.map { ["text": $0] })
+        case .picture, .features: preconditionFailure("the field \(name) holds no text")
+        }
     }
 
     private enum Field: Encodable {
@@ -215,7 +231,7 @@ private struct MiningShard {
             let unit = first + communicator.rank
             guard unit < task.queries.units.count else { return }
             let rows = task.queries.units[unit]
-            let own = try task.queries.embeddings(try task.queries.units.prepare(unit))
+            let own = try task.queries.embeddings(try task.queries.units.prepare(unit), of: unit)
             values[(rows.lowerBound - queries.lowerBound) * columns..<(rows.upperBound - queries.lowerBound) * columns]
                 .copy(from: own)
         }

@@ -23,6 +23,8 @@ struct NearestRows {
     private let queries: Floats
     private let scores: Floats
     private(set) var best: BestRows
+    /// The first score that was not finite: of finite rows and queries, one beyond float32's range.
+    private(set) var overflow: (query: Int, row: Int)?
 
     /// - Parameter queries: [Q, E].
     init(queries: Floats, columns: Int, depth: Int) {
@@ -46,6 +48,9 @@ struct NearestRows {
                 Matrix(queries, offset: first * columns, rows: count, columns: columns), .none,
                 Matrix(tile, rows: rows, columns: columns), .transposed,
                 into: Matrix(scores, rows: count, columns: rows))
+            if overflow == nil, let place = firstNonFinite(scores[0..<count * rows]) {
+                overflow = (first + place / rows, firstRow + place % rows)
+            }
             for query in 0..<count {
                 best.offer(
                     scores.base + query * rows, count: rows, firstRow: firstRow, keys: keys, query: first + query)
@@ -90,12 +95,14 @@ extension BestRows {
 ///
 /// - Parameters:
 ///   - queries: [Q, E], the same on every rank.
+///   - name: of the queries, for messages.
 ///   - index: rows × E; may be larger than memory.
 ///   - depth: k ≥ 1.
 /// - Returns: of each query the k rows with the highest dot product, best first, ties in row order.
-/// - Throws: `Failure(.data)` when widths differ, or naming a row that is not finite.
+/// - Throws: `Failure(.data)` when widths differ, naming a row or query that is not finite, and both where their score is not.
 public func nearestRows(
-    queries: Floats, columns: Int, in index: StoredMatrix, depth: Int, communicator: any Communicator
+    queries: Floats, named name: String, columns: Int, in index: StoredMatrix, depth: Int,
+    communicator: any Communicator
 ) throws -> BestRows {
     let search = try agreed(communicator) {
         guard index.columns == columns else {
@@ -103,6 +110,10 @@ public func nearestRows(
                 .data,
                 "\(index.name) has shape [\(index.rows), \(index.columns)]; expected rows × \(columns), as `fanoise embed` writes them"
             )
+        }
+        if let element = firstNonFinite(queries) {
+            throw Failure(
+                .data, "\(name): row \(element / columns) has an element that is not finite; embed the queries again")
         }
         var search = NearestRows(queries: queries, columns: columns, depth: max(1, min(depth, index.rows)))
         let step = NearestRows.tileRows * communicator.size
@@ -115,6 +126,12 @@ public func nearestRows(
                 )
             }
             search.add(tile, firstRow: first)
+            if let (query, row) = search.overflow {
+                throw Failure(
+                    .data,
+                    "\(name): the dot product of row \(query) and row \(row) of \(index.name) is beyond float32's range; scale the "
+                        + "embeddings")
+            }
         }
         return search
     }

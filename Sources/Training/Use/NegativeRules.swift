@@ -69,7 +69,7 @@ public struct NegativeRules: Sendable {
             ]
             let words = all.filter { $0.1 > 0 }.map { "\($0.1) \($0.0)" }
             return "excluded: " + (words.isEmpty ? "none" : words.joined(separator: ", "))
-                + "; \(shortQueries) queries with fewer than asked for, \(emptyQueries) of them with none"
+                + "; \(counted(shortQueries, "query", plural: "queries")) with fewer than asked for, \(emptyQueries) of them with none"
         }
     }
 

@@ -38,14 +38,17 @@ struct SideRows {
     private var encoder: any Encoder { units.side == .query ? embedder.model.query : embedder.model.target }
 
     /// Embeddings of a prepared unit, [B, E]. Local.
-    func embeddings(_ batch: SideBatch) throws -> Floats {
+    /// - Parameter unit: its number, for messages.
+    func embeddings(_ batch: SideBatch, of unit: Int) throws -> Floats {
         let input = batch.encoderInput
         let parts = Self.parts(input)
-        guard parts.count > 1 else { return try embedder.embeddings(input, encoder) }
+        let firstRow = units[unit].lowerBound
+        guard parts.count > 1 else { return try embedder.embeddings(input, encoder, number: { firstRow + $0 }) }
         let columns = embedder.model.columns
         let result = Floats(count: input.rows * columns)
         for part in parts {
-            let values = try embedder.embeddings(encoder.slice(input, part), encoder)
+            let values = try embedder.embeddings(
+                encoder.slice(input, part), encoder, number: { firstRow + part.lowerBound + $0 })
             result[part.lowerBound * columns..<part.upperBound * columns].copy(from: values)
         }
         return result
@@ -77,7 +80,7 @@ struct SideRows {
         defer { prefetcher.stop() }
         var unit = first
         while let batch = try prefetcher.next() {
-            try body(units[unit], try embeddings(batch))
+            try body(units[unit], try embeddings(batch, of: unit))
             unit += step
         }
     }

@@ -74,6 +74,13 @@ import Testing
         }
     }
 
+    /// Texts may be left out; the title is the name then.
+    @Test func textsMayBeLeftOut() throws {
+        let config = try ExperimentConfig.parse("name: e\n" + Self.arms + "arms: {a: {}}\n", file: "e.yaml")
+        #expect(config.heading == "e" && config.question.isEmpty)
+        #expect(try ExperimentPlan(config, folder: "experiments/e").cells.count == 5)
+    }
+
     /// Arms and grid; with `within` each arm is compared with the one that shares those keys.
     @Test func armsAndTheirBaselines() throws {
         let config = try Self.parse(

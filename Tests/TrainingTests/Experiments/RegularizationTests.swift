@@ -94,11 +94,11 @@ import Testing
     func wrongPairsAreAsManyAsAskedFor(_ count: Int, _ share: Double, _ wrong: Int) throws {
         let source = WrongPairs(Rows(count: count), share: share, seed: 1)
         #expect(source.wrongRows.count == wrong)
-        let targets = try (0..<count).map { try source.row($0).target.content }
+        let targets = try (0..<count).map { try source.row($0).target.displayText }
         // Every target is still there once.
         #expect(Set(targets).count == count)
         #expect((0..<count).filter { targets[$0] != "t\($0)" } == source.wrongRows)
-        #expect(try (0..<count).map { try source.row($0).query.content } == (0..<count).map { "q\($0)" })
+        #expect(try (0..<count).map { try source.row($0).query.displayText } == (0..<count).map { "q\($0)" })
         let other = WrongPairs(Rows(count: count), share: share, seed: 2)
         if wrong > 2, wrong < count { #expect(other.wrongRows != source.wrongRows) }
     }

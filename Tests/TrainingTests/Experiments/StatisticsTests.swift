@@ -96,7 +96,39 @@ import Testing
         var statistics = ExperimentStatistics(seeds: [1], draws: 200)
         let difference = try #require(
             statistics.summaries(arms, measure: precision, baselines: [nil, 0])[1]?.difference)
-        #expect(difference.verdict == .none && difference.student == nil && difference.interval.lower == 1)
+        #expect(difference.verdict == .unclear && difference.student == nil && difference.interval.lower == 1)
+        #expect(difference.words.hasPrefix("unclear with 1 seed: +80.0 points"))
+        #expect(difference.words.hasSuffix("one seed decides nothing"))
+    }
+
+    /// The bootstrap's interval of three seeds excludes 0 and Student's does not: neither a verdict nor its absence. What could have been
+    /// missed is never more than a share can be.
+    @Test func intervalsThatDisagreeAreUnclear() throws {
+        var statistics = ExperimentStatistics(seeds: [1, 2, 3], draws: 400)
+        let arms = samples([[1, 1, 1], [0.8, 0.6, 0]])
+        let difference = try #require(
+            statistics.summaries(arms, measure: precision, baselines: [nil, 0])[1]?.difference)
+        #expect(difference.interval.upper < 0 && (difference.student?.upper ?? 0) > 0)
+        #expect(difference.verdict == .unclear && difference.seeds == 3 && difference.detectable == 1)
+        #expect(difference.words.hasPrefix("unclear with 3 seeds: −53.3 points"))
+        #expect(difference.words.hasSuffix(", holds 0") && difference.verdictWords(precision) == "unclear with 3 seeds")
+    }
+
+    /// Without a baseline there are no columns of comparisons, and a line says how to have them.
+    @Test func tablesWithoutABaseline() {
+        let arm = ExperimentResults.Arm(
+            name: "a", label: "a", settings: [], cells: [],
+            summaries: [.init(measure: precision.key, mean: 0.25, interval: .init(lower: 0.2, upper: 0.3))])
+        var results = ExperimentResults(
+            name: "n", title: "t", question: "", method: "", expectation: "", measures: [precision], arms: [arm],
+            seeds: [1], confidence: 0.95, resamples: 10, seconds: 1, missingCells: 1, command: "c")
+        let table = "| arm | mean [95 %] | noise / signal |\n|---|---|---|\n| a | 25.0 [20.0, 30.0] |  |"
+        #expect(results.markdown.contains(table))
+        #expect(results.markdown.contains("`baseline:`") && results.markdown.contains("0 runs, 1 seed, "))
+        #expect(results.markdown.contains("; 1 run is missing. `c`"))
+        #expect(!ExperimentPage(results).page.html.contains("Student"))
+        results.baseline = "a"
+        #expect(results.markdown.contains("minus a [95 %] | verdict") && !results.markdown.contains("`baseline:`"))
     }
 
     /// A measure of which less is better, one of which neither is, and an arm without values.
