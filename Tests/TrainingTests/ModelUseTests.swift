@@ -37,12 +37,15 @@ import Testing
         let configuration = try TinyRun.shared.get().configuration(
             TinyRun.textPairs + ["data.query.column=sentence1", "data.target.column=sentence2"])
         let path = NSTemporaryDirectory() + "held-\(UUID()).jsonl"
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let corpus = NSTemporaryDirectory() + "corpus-\(UUID()).jsonl"
+        defer { for file in [path, corpus] { try? FileManager.default.removeItem(atPath: file) } }
         try #"{"query": "q", "positive": "p"}"#.write(toFile: path, atomically: true, encoding: .utf8)
         let pair = try configuration.evaluationSource(path).row(0)
         #expect(pair.query.displayText == "q" && pair.target.displayText == "p")
-        try #"{"_id": "7", "text": "t"}"#.write(toFile: path, atomically: true, encoding: .utf8)
-        for side in Side.allCases { #expect(try configuration.sideSource(path, side).row(0).query.displayText == "t") }
+        try #"{"_id": "7", "text": "t"}"#.write(toFile: corpus, atomically: true, encoding: .utf8)
+        for side in Side.allCases {
+            #expect(try configuration.sideSource(corpus, side).row(0).query.displayText == "t")
+        }
     }
 
     /// Two encoders of texts from scratch are refused at once, with what can be exported.

@@ -209,22 +209,25 @@ import Testing
     /// An abandoned checkpoint, and one of another run, begin courses that a stopped run goes on with.
     @Test func aRunThatGoesElsewhereStaysOnItsNewCourse() throws {
         let tiny = try TinyRun.shared.get()
-        let configuration = try tiny.configuration(["steps=6", "checkpoint={every: 2, keep: 9}"])
+        let options = ["steps=8", "checkpoint={every: 2, keep: 9}"]
+        let configuration = try tiny.configuration(options)
         let first = try train(configuration)
+        // A stop takes effect at the end of the step after.
         try train(configuration, resume: .path("\(Self.folder(configuration))/step-00000002"), stopAfter: 3)
         let aside = try Self.names(configuration).filter { $0.hasSuffix(".abandoned") }
-        #expect(aside == ["step-00000004.abandoned", "step-00000006.abandoned"])
+        #expect(aside == ["step-00000004.abandoned", "step-00000006.abandoned", "step-00000008.abandoned"])
         try train(configuration, resume: .path("\(Self.folder(configuration))/\(aside[0])"), stopAfter: 5)
+        let found = try Self.names(configuration)
         let expected = [
-            "step-00000002.abandoned", "step-00000003.abandoned", "step-00000004", "step-00000004.abandoned",
-            "step-00000005", "step-00000006.abandoned",
+            "step-00000002.abandoned", "step-00000004", "step-00000004.abandoned", "step-00000004.abandoned-2",
+            "step-00000006", "step-00000006.abandoned", "step-00000008.abandoned",
         ]
-        #expect(try Self.names(configuration) == expected)
+        #expect(found == expected)
         #expect(try train(configuration).parameters == first.parameters)
 
-        let other = try tiny.configuration(["steps=6", "checkpoint={every: 2, keep: 9}"])
-        try train(other, resume: .path("\(Self.folder(configuration))/step-00000005"), stopAfter: 6)
-        #expect(try Self.names(other) == ["step-00000005", "step-00000006"])
+        let other = try tiny.configuration(options)
+        try train(other, resume: .path("\(Self.folder(configuration))/step-00000006"), stopAfter: 7)
+        #expect(try Self.names(other) == ["step-00000006", "step-00000008"])
         #expect(try train(other).parameters == first.parameters)
     }
 
