@@ -52,16 +52,24 @@ import Testing
     func stoppedBySignal(_ start: Start, _ signal: Int32) throws {
         let tiny = try TinyRun()
         #expect(try tiny.train().code == 0)
-        let rows = 5 * Self.rows
+        let rows = 10 * Self.rows
         try texts(tiny, rows: rows)
         #expect(try Program.run(arguments(tiny, "whole.npy", saveEvery: 10_000)).code == 0)
-        // Nothing is saved before the signal.
-        let running = try RunningProgram(arguments(tiny, "part.npy", saveEvery: 10_000), start)
-        for _ in 0..<20_000 where running.isRunning && !tiny.folder.contents.contains("part.npy.partial") {
-            usleep(500)
+        /// The job until it is stopped. Nothing is saved before the signal.
+        func stopped() throws -> Outcome {
+            let running = try RunningProgram(arguments(tiny, "part.npy", saveEvery: 10_000), start)
+            for _ in 0..<20_000 where running.isRunning && !tiny.folder.contents.contains("part.npy.partial") {
+                usleep(500)
+            }
+            running.send(signal)
+            return try running.outcome()
         }
-        running.send(signal)
-        let first = try running.outcome()
+        var first = try stopped()
+        // On a busy machine the signal may come when all is done.
+        for _ in 0..<4 where first.code == 0 {
+            try FileManager.default.removeItem(atPath: tiny.folder.file("part.npy"))
+            first = try stopped()
+        }
         try #require(first.code == 75, "\(first.errors)")
         #expect(first.lines(with: "part.npy: stopped by a signal").count == 1, "\(first.errors)")
         let json = try first.json()
