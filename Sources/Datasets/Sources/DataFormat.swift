@@ -107,7 +107,8 @@ public struct SourceDescription: Sendable, Equatable {
                 throw Failure(
                     .data, "\(first) and \(paths.count - 1) more: several arrays are several entries of data.sources")
             }
-            for side in [columns.sides.query, columns.sides.target] where side.kind != .features {
+            let isThere = FileManager.default.fileExists(atPath: first)
+            for side in [columns.sides.query, columns.sides.target] where side.kind != .features && isThere {
                 throw Failure(
                     self.format == nil ? .data : .configuration,
                     "\(first): arrays hold features, but this side of the model reads \(side.kind.rawValue)s; give data with "
