@@ -3,6 +3,7 @@
 public import Autograd
 public import Encoders
 import Failures
+import Optimizers
 import RealModule
 
 /// A query encoder, a target encoder (or one encoder for both sides), a temperature and (sigmoid loss) a bias.
@@ -49,4 +50,15 @@ public final class DualEncoder {
 
     /// τ.
     public var temperature: Float { Float.exp(parameters[logTemperature].values[0]) }
+}
+
+extension DualEncoder {
+    /// The limits of τ as limits of the parameter ln τ.
+    /// - Parameter published: ln τ of the weights that training begins with, which widens limits that exclude it.
+    func temperatureBound(_ temperature: RunConfig.Temperature, published: Float? = nil) -> ParameterBound {
+        let (least, greatest) = (Float(Double.log(temperature.minimum)), Float(Double.log(temperature.maximum)))
+        return ParameterBound(
+            range: parameters.layout.entries[logTemperature.index].range,
+            limits: min(least, published ?? least)...max(greatest, published ?? greatest))
+    }
 }

@@ -392,14 +392,3 @@ extension Advice {
         return true
     }
 }
-
-extension DualEncoder {
-    /// The limits of τ as limits of the parameter ln τ.
-    /// - Parameter published: ln τ of the weights that training begins with, which widens limits that exclude it.
-    func temperatureBound(_ temperature: RunConfig.Temperature, published: Float? = nil) -> ParameterBound {
-        let (least, greatest) = (Float(log(temperature.minimum)), Float(log(temperature.maximum)))
-        return ParameterBound(
-            range: parameters.layout.entries[logTemperature.index].range,
-            limits: min(least, published ?? least)...max(greatest, published ?? greatest))
-    }
-}
