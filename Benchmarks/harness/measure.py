@@ -39,8 +39,8 @@ def resident(process):
 
 
 def proportional(process):
-    """Proportional resident bytes: memory that several processes share counts once in their sum. The kernel walks every page for it: some
-    10 ms a gigabyte, in which the process cannot allocate."""
+    """Proportional resident bytes: memory that several processes share counts once in their sum. The kernel walks every page for it: 44 ms
+    for two processes of 11 GB together, ten times a second almost half a core."""
     try:
         with open(f"/proc/{process}/smaps_rollup") as file:
             for line in file:
