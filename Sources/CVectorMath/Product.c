@@ -92,7 +92,11 @@ INLINE void tile(
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) total[r][v] = (v16)0.0f;
+        for (int v = 0; v < vectors; v++) {
+            total[r][v] = (v16)0.0f;
+            // C comes from memory while the products are formed.
+            __builtin_prefetch(c + r * cr + v * LANES, 1);
+        }
     add_products(rows, vectors, depth, a, ar, ak, b, vectors * LANES, LANES, total);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)

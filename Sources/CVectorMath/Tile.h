@@ -49,14 +49,23 @@ INLINE void transpose(v16 rows[LANES]) {
 INLINE void add_products(
     const int rows, const int vectors, long depth, const float *a, long ar, long ak, const float *b, long bk, long bv,
     v16 total[MOST_ROWS][MOST_VECTORS]) {
+    // A register for each row's distance in bytes. The compiler would add `ar` up from row to row in every step, on ports that the
+    // products need: it must not know how they come about.
+    long distance[MOST_ROWS];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        distance[r] = r * ar * (long)sizeof *a;
+        __asm__("" : "+r"(distance[r]));
+    }
+    const char *column = (const char *)a;
 #pragma clang loop unroll_count(2)
-    for (long k = 0; k < depth; k++, a += ak, b += bk) {
+    for (long k = 0; k < depth; k++, column += ak * (long)sizeof *a, b += bk) {
         v16 row[MOST_VECTORS];
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) row[v] = load(b + v * bv);
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
-            v16 factor = a[r * ar];
+            v16 factor = *(const float *)(column + distance[r]);
 #pragma clang loop unroll(full)
             for (int v = 0; v < vectors; v++) total[r][v] += factor * row[v];
         }
