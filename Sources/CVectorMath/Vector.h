@@ -23,8 +23,9 @@ typedef double d4 __attribute__((ext_vector_type(4)));
 /// registers, which the compiler avoids by default.
 #define INLINE static inline __attribute__((always_inline, min_vector_width(512)))
 
-/// For exported functions: one clone per x86 level, chosen when the program is loaded; plain elsewhere.
-#if defined(__x86_64__)
+/// For exported functions: one clone per x86 level, chosen when the program is loaded; plain elsewhere. Under the thread sanitizer, too: what
+/// chooses would call the sanitizer before it is there.
+#if defined(__x86_64__) && !__has_feature(thread_sanitizer)
 #define DISPATCH __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define DISPATCH

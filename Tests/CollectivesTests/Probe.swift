@@ -17,16 +17,20 @@ struct ProbeRun {
         }
     }
 
-    /// The message without its prefix `[rank r host] `, which must name this host; nil unless there is exactly one.
+    /// The message without its prefix `[rank r host] `, which must name this host, and with `…` for the seconds that somebody waited, which
+    /// a busy machine prolongs; nil unless there is exactly one.
     func onlyMessage(rank: Int? = nil) -> String? {
         guard messages.count == 1, let close = messages[0].firstIndex(of: "]") else { return nil }
         let prefix = messages[0][...close]
         let parts = prefix.dropFirst().dropLast().split(separator: " ")
         guard parts.count == 3, parts[2] == hostName else { return nil }
         if let rank, parts[1] != "\(rank)" { return nil }
-        return String(messages[0][close...].dropFirst(2))
+        return String(messages[0][close...].dropFirst(2)).replacing(#/waited [0-9.]+ s/#, with: "waited … s")
     }
 }
+
+/// How many times longer than usual everything may take: under sanitizers (launch/sanitize).
+let patience = ProcessInfo.processInfo.environment["TEST_PATIENCE"].flatMap(Int.init) ?? 1
 
 /// Runs the probe: with `ranks` under mpirun, without alone. Never longer than 25 s.
 func probe(_ arguments: String..., ranks: Int? = nil, environment: [String: String] = [:]) throws -> ProbeRun {
@@ -35,7 +39,7 @@ func probe(_ arguments: String..., ranks: Int? = nil, environment: [String: Stri
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     let launcher = ranks.map { ["mpirun", "--oversubscribe", "-n", "\($0)"] } ?? []
-    process.arguments = ["timeout", "--kill-after=2", "25"] + launcher + [executable.path] + arguments
+    process.arguments = ["timeout", "--kill-after=2", "\(25 * patience)"] + launcher + [executable.path] + arguments
     var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("FANOISE_") }
     variables["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
     variables["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"

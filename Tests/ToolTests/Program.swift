@@ -65,9 +65,12 @@ enum Program {
         ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("fanoise")
         .path
 
+    /// How many times longer than usual everything may take: under sanitizers (launch/sanitize).
+    static let patience = ProcessInfo.processInfo.environment["TEST_PATIENCE"].flatMap(Int.init) ?? 1
+
     /// Runs `fanoise` to its end, for at most `seconds`.
     static func run(_ arguments: [String], _ start: Start = .alone, seconds: Int = 60) throws -> Outcome {
-        try RunningProgram(arguments, start, limit: ["timeout", "-k", "5", "\(seconds)"]).outcome()
+        try RunningProgram(arguments, start, limit: ["timeout", "-k", "5", "\(seconds * patience)"]).outcome()
     }
 }
 
