@@ -25,7 +25,10 @@ let package = Package(
         // For Fuzzing.
         .library(
             name: "Parsers",
-            targets: ["ArrayFiles", "Checkpoints", "Datasets", "Failures", "Pictures", "Tokenizers", "Training"]),
+            targets: [
+                "ArrayFiles", "Checkpoints", "Datasets", "Encoders", "Failures", "Pictures", "Reports", "Tokenizers",
+                "Training",
+            ]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -48,6 +51,7 @@ let package = Package(
         .target(name: "CPictures", dependencies: ["CJPEG", "CPNG"]),
         .systemLibrary(name: "COniguruma", pkgConfig: "oniguruma", providers: [.apt(["libonig-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CMPI", dependencies: ["COpenMPI"]),
         .target(name: "CVectorMath", cSettings: [.unsafeFlags(["-O3"])]),
 
@@ -81,7 +85,9 @@ let package = Package(
         .target(name: "Tokenizers", dependencies: ["ArrayFiles", "COniguruma", "Failures"], swiftSettings: numeric),
         .target(
             name: "Datasets",
-            dependencies: ["ArrayFiles", "Buffers", "CArchive", "Failures", "Pictures", "Randomness", "Tokenizers"],
+            dependencies: [
+                "ArrayFiles", "Buffers", "CArchive", "CZlib", "Failures", "Pictures", "Randomness", "Tokenizers",
+            ],
             swiftSettings: numeric),
         .target(
             name: "Checkpoints", dependencies: ["ArrayFiles", "Buffers", "Collectives", "COpenSSL", "Failures"],

@@ -28,6 +28,8 @@ import Testing
         ("a.csv", "", " has no rows"),
         ("a.csv", String(repeating: ",", count: 5000) + "\n1\n", ":1: more than 4096 fields"),
         ("a.tsv", "query\tanswer\na\n", ":2: 1 fields, but the header names 2"),
+        ("a.tsv", "query\tanswer\na\tb\n\t\n", ":3: query is empty"),
+        ("a.csv", "query,answer\na,b\n,\n", ":3: query is empty"),
         ("a.csv", "here,there\n1,2\n", ":2: no field is known to hold the query's text; there are: here, there"),
         ("a.csv", "sentence1,sentence2,label\n1,2,0\n", ":2: the field label says that a row may be no pair"),
         ("a.jsonl", #"{"query": "a", "pos": []}"#, ":1: pos is a list, but not of one text or more"),
@@ -75,6 +77,15 @@ import Testing
         let open = try folder.write("b.csv", "query,answer\n1,a\n2,\"b\n3,c\n4,d\n".utf8)
         let message = failureMessage(.data) { _ = try Self.open(open, onError: .skip(maximumShare: 1)) }
         #expect(message.hasPrefix("\(open):3: the quotation mark"), "\(message)")
+    }
+
+    /// Each field of negatives is looked up among all fields: as many as a row may have are refused before that takes minutes.
+    @Test func manyFieldsOfNegativesAreRefused() throws {
+        let folder = try TemporaryFolder()
+        let fields = (0..<60_000).map { "\"negative_\($0)\": null" }.joined(separator: ", ")
+        let path = try folder.write("a.jsonl", "{\"query\": \"a\", \"pos\": \"b\", \(fields)}\n".utf8)
+        let message = failureMessage(.data) { _ = try Self.open(path) }
+        #expect(message == "\(path):1: 60000 fields of negatives; a row may have 1000 negatives")
     }
 
     /// A line of 40 MiB costs the bound, and can be left out; the lines behind it keep their numbers.
@@ -162,8 +173,27 @@ import Testing
         let cut = try folder.write("cut.jsonl.gz", whole.prefix(whole.count / 2))
         let message = failureMessage(.data) { _ = try Self.open(cut) }
         #expect(message.hasPrefix("\(cut) cannot be unpacked") && !message.contains("byte -"), "\(message)")
+        #expect(!message.contains("unknown"), "\(message)")
         let plain = try folder.write("plain.jsonl.gz", "{}".utf8)
         #expect(failureMessage(.data) { _ = try Self.open(plain) }.contains("is not compressed"))
+        // Its checksum, at the end of the stream.
+        var flipped = whole
+        flipped[flipped.count - 6] ^= 1
+        let damaged = try folder.write("damaged.jsonl.gz", flipped)
+        #expect(failureMessage(.data) { _ = try Self.open(damaged) }.hasSuffix(": incorrect data check"))
+        let followed = try folder.write("followed.jsonl.gz", whole + Data("more".utf8))
+        #expect(failureMessage(.data) { _ = try Self.open(followed) }.hasSuffix("compressed data is not gzip"))
+        let packed = try #require(
+            Data(base64Encoded: "QlpoOTFBWSZTWVtjIv4AAAhZgAAQEAQAEDAAJAogACIANqEAMDOXMIHcjxdyRThQkFtjIv4="))
+        let trailed = try folder.write("trailed.txt.bz2", packed + packed.dropFirst())
+        #expect(
+            failureMessage(.data) { _ = try TextLines(path: trailed) }.hasSuffix(
+                "at byte \(packed.count): what follows the compressed data is no further stream"))
+        #expect(try TextLines(path: try folder.write("two.txt.bz2", packed + packed + Data(count: 99))).count == 2)
+        let empty = try folder.write("empty.jsonl.gz", "".utf8)
+        #expect(failureMessage(.data) { _ = try Self.open(empty) }.contains("empty.jsonl.gz is empty"))
+        let half = try folder.write("half.jsonl.gz", whole + whole.prefix(whole.count / 2))
+        #expect(failureMessage(.data) { _ = try Self.open(half) }.hasSuffix(": it is cut off"))
         #expect(
             failureMessage(.inputMissing) { _ = try Self.open("\(folder.path)/none.jsonl.gz") }.contains(
                 "none.jsonl.gz"))

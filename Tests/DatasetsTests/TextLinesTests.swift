@@ -41,6 +41,65 @@ import Testing
         for row in [0, 11] { #expect(try packed.row(row).query == plain.row(row).query) }
     }
 
+    /// What `cat a.gz b.gz` and parallel packers write: members one behind the other; and zeros behind the last.
+    @Test func gzipMembersFollowEachOther() throws {
+        _ = try SourceFixture.rows.get()
+        let folder = try TemporaryFolder()
+        let member = try Data(contentsOf: URL(fileURLWithPath: SourceFixture.packedJSONL.path))
+        let lines = try TextLines(path: try folder.write("a.txt.gz", member + member + Data(count: 100_000)))
+        #expect(lines.count == 24)
+        for row in [0, 11] { #expect(try lines.row(row).query == lines.row(row + 12).query) }
+    }
+
+    /// Unpacked text is text, whatever an archiver's library would make of it: here uuencoded lines.
+    @Test func unpackedTextStaysAsItIs() throws {
+        _ = try SourceFixture.rows.get()
+        let folder = try TemporaryFolder()
+        let packed = try #require(
+            Data(base64Encoded: "H4sIAAAAAAAC/0tKTc/MUzAzMVFI5FK2MNN05krgSs1L4QIASVnpORgAAAA="))
+        let lines = try TextLines(path: try folder.write("a.txt.gz", packed))
+        let texts = try (0..<lines.count).map { try lines.row($0).query.displayText }
+        #expect(texts == ["begin 644 a", "#86)C", "`", "end"])
+    }
+
+    /// A byte order mark is no part of the first line.
+    @Test func byteOrderMarksArePassedOver() throws {
+        let folder = try TemporaryFolder()
+        let lines = try TextLines(path: try folder.write("a.txt", "\u{FEFF}one\ntwo\n".utf8))
+        // By bytes: strings are equal where only their canonical forms are.
+        for (row, text) in ["one", "two"].enumerated() {
+            #expect(try lines.row(row).query.displayText.utf8.elementsEqual(text.utf8))
+        }
+        #expect(try TextLines(path: try folder.write("b.txt", "\u{FEFF}".utf8)).count == 0)
+    }
+
+    @Test func longLinesAreRefused() throws {
+        let folder = try TemporaryFolder()
+        let text = "one\n" + String(repeating: "x", count: RecordScanner.maximumBytes + 1)
+        let path = try folder.write("a.txt", text.utf8)
+        #expect(failureMessage(.data) { _ = try TextLines(path: path) } == "\(path):2 is longer than 16 MiB")
+    }
+
+    /// The same of judgements: what stands before the first query is no part of its name.
+    @Test func judgementsBehindAByteOrderMark() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("test.tsv", "\u{FEFF}q1\td1\t1\r\nq2\td1\t0\r\n".utf8)
+        let judgements = try RelevanceJudgements(path: path)
+        #expect(judgements.queries[0].utf8.elementsEqual("q1".utf8))
+        #expect(judgements.grades == ["q1": ["d1": 1], "q2": ["d1": 0]])
+    }
+
+    /// A class whose folder is a link has pictures.
+    @Test func classesThatAreLinks() throws {
+        let folder = try TemporaryFolder()
+        try folder.picture("elsewhere/1.png", index: 1)
+        try folder.picture("classes/b/2.png", index: 2)
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(folder.path)/classes/a", withDestinationPath: "\(folder.path)/elsewhere")
+        let pictures = try LabelledPictures(path: "\(folder.path)/classes", column: Column(nil, .picture))
+        #expect(pictures.labels == ["a", "b"])
+    }
+
     @Test func fingerprintsTellFilesApart() throws {
         let folder = try TemporaryFolder()
         let prints = try ["a\nb\n", "a\nc\n", "ab\n"].enumerated().map { index, text in

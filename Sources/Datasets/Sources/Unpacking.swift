@@ -1,6 +1,5 @@
-// Compressed data files, unpacked once to where rows can be read at random. Not here: what is in them.
+// Compressed data files, unpacked once to where rows can be read at random. Not here: how (CompressedContent), what is in them.
 
-import CArchive
 import Failures
 import Foundation
 import Synchronization
@@ -81,7 +80,7 @@ package enum Unpacking {
             "compressed data cannot be unpacked into \(folder): \(why). Name another folder in FANOISE_CACHE")
     }
 
-    private static func unpack(_ name: String, to path: String, folder: String) throws {
+    static func unpack(_ name: String, to path: String, folder: String) throws {
         let output = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard output >= 0 else { throw cannotHold(folder, String(cString: strerror(errno))) }
         var isDone = false
@@ -89,34 +88,11 @@ package enum Unpacking {
             close(output)
             if !isDone { unlink(path) }
         }
-        guard let archive = archive_read_new() else { throw Failure(.internal, "no memory for unpacking \(name)") }
-        defer { archive_read_free(archive) }
-        archive_read_support_filter_all(archive)
-        archive_read_support_format_raw(archive)
-        archive_read_support_format_empty(archive)
-        func damaged() -> Failure {
-            let reason = archive_error_string(archive).map { String(cString: $0) } ?? "unknown reason"
-            // Negative where the library does not know.
-            let byte = archive_filter_bytes(archive, -1)
-            return Failure(.data, "\(name) cannot be unpacked\(byte >= 0 ? " at byte \(byte)" : ""): \(reason)")
-        }
-        var entry: OpaquePointer?
-        guard archive_read_open_filename(archive, name, 1 << 16) == ARCHIVE_OK else { throw damaged() }
-        switch archive_read_next_header(archive, &entry) {
-        case ARCHIVE_OK: break
-        case ARCHIVE_EOF:
-            isDone = true
-            return
-        default: throw damaged()
-        }
-        guard archive_filter_count(archive) > 1 else {
-            throw Failure(.data, "\(name) is not compressed, although its name says so; rename it")
-        }
+        let content = try compressedContent(of: name)
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         var written = 0
         while true {
-            let got = archive_read_data(archive, &buffer, buffer.count)
-            guard got >= 0 else { throw damaged() }
+            let got = try content.read(into: &buffer)
             if got == 0 { break }
             if written & (64 << 20 - 1) < buffer.count { try requireSpace(folder) }
             try write(buffer[..<got], to: output, folder: folder)
