@@ -80,9 +80,14 @@ extension TrainedModel {
     }
 }
 
-/// Round after round: each rank encodes a chunk, rank 0 appends them in order. While a round's embeddings travel, the next is encoded, so
-/// that a rank waits for another only when that is a whole round behind.
+/// Round after round: each rank encodes a chunk, rank 0 appends them in order. While the embeddings of some rounds travel, the next are
+/// encoded, so that a rank waits for another only when that is as many rounds behind: chunks differ, and so does what else a processor has
+/// to do, and messages between ranks move on only while both are in a collective.
 private struct EmbeddingRounds {
+    /// Most rounds on their way, and the bytes that they may hold, unless one holds more.
+    private static let mostUnderWay = 4
+    private static let mostBytes = 64 << 20
+
     /// What stands before the embeddings of each rank.
     private enum Mark {
         static let done: Float = 0
@@ -106,6 +111,8 @@ private struct EmbeddingRounds {
     let start: ContinuousClock.Instant
     let stopRequested: () -> Bool
     let communicator: any Communicator
+    /// The same ones on every rank whenever a collective begins.
+    private var underWay: [Round] = []
     private var saved = ContinuousClock.now
     private var told = ContinuousClock.now
     /// What this rank has failed with, until all know.
@@ -127,8 +134,9 @@ private struct EmbeddingRounds {
         let (units, first) = (rows.units, resumedRows / rows.units.unitRows)
         let prefetcher = rows.prefetcher(from: first + rank, by: size)
         defer { prefetcher?.stop() }
-        var previous: Round?
-        var stoppedAfter: Int?
+        let roundBytes = size * units.unitRows * columns * MemoryLayout<Float>.stride
+        let most = max(1, min(Self.mostUnderWay, Self.mostBytes / max(roundBytes, 1)))
+        var (done, isStopped) = (resumedRows, false)
         for round in stride(from: first, to: units.count, by: size) {
             let counts = (round..<round + size).map { 1 + ($0 < units.count ? units[$0].count * columns : 0) }
             let local = Floats(repeating: 0, count: counts[rank])
@@ -140,40 +148,42 @@ private struct EmbeddingRounds {
                     local[1..<local.count].copy(from: try rows.embeddings(batch, of: round + rank))
                 } catch { failure = error }
             }
-            if let round = previous, try settle(round, say) {
-                // All ranks see this here: what was encoded meanwhile stays where it is, and nothing is on its way.
-                previous = nil
-                stoppedAfter = round.done
-                break
-            }
+            if underWay.count == most { (done, isStopped) = try settleFirst(say) }
+            // All ranks see this here: what was encoded meanwhile stays where it is.
+            if isStopped { break }
             local[0] = failure != nil ? Mark.failed : stopRequested() ? Mark.askedToStop : Mark.done
             let gathered = Floats(count: counts.reduce(0, +))
-            previous = Round(
-                request: try communicator.start(.allGather(Payload(local), counts: counts, into: Payload(gathered))),
-                gathered: gathered, counts: counts, done: min((round + size) * units.unitRows, rows.count))
+            let request = try communicator.start(
+                .allGather(Payload(local), counts: counts, into: Payload(gathered)))
+            let end = min((round + size) * units.unitRows, rows.count)
+            underWay.append(Round(request: request, gathered: gathered, counts: counts, done: end))
         }
-        // A request in the last round comes too late to save anything by.
-        if let previous { _ = try settle(previous, say) }
+        // Those on their way are kept, stopped or not.
+        while !underWay.isEmpty { done = try settleFirst(say).done }
         try agreed(communicator) { if let failure { throw failure } }
-        return stoppedAfter ?? rows.count
+        return done
     }
 
-    /// Waits for a round and appends it. *Collective.*
-    /// - Returns: whether a rank was asked to stop.
+    /// Waits for the first round on its way and appends it. *Collective.*
+    /// - Returns: rows that are done with it; whether a rank was asked to stop when it had encoded it.
     /// - Throws: on every rank alike when one has failed; a failure to write here is told with the next round.
-    private mutating func settle(_ round: Round, _ say: (String) -> Void) throws -> Bool {
+    private mutating func settleFirst(_ say: (String) -> Void) throws -> (done: Int, stops: Bool) {
+        let round = underWay.removeFirst()
         try round.request.wait()
         let ends = round.counts.indices.map { round.counts[...$0].reduce(0, +) }
         let parts = zip(ends, round.counts).map { $0 - $1..<$0 }
         let marks = parts.map { round.gathered[$0.lowerBound] }
-        if marks.contains(Mark.failed) { try agreed(communicator) { if let failure { throw failure } } }
-        let stops = marks.contains(Mark.askedToStop)
-        guard failure == nil else { return stops }
+        if marks.contains(Mark.failed) {
+            for round in underWay { try round.request.wait() }
+            try agreed(communicator) { if let failure { throw failure } }
+        }
+        let result = (done: round.done, stops: marks.contains(Mark.askedToStop))
+        guard failure == nil else { return result }
         do {
             for part in parts { try writer?.append(round.gathered[part.lowerBound + 1..<part.upperBound]) }
             try report(done: round.done, say)
         } catch { failure = error }
-        return stops
+        return result
     }
 
     /// Saves now and then, and says how far the job is.
