@@ -76,6 +76,7 @@ import Testing
         #expect(missing.contains("missing.npy") && missing.contains("the folder has q.npy, t.npy"))
         #expect(missing.contains("queries.npy and targets.npy"))
         #expect(message { _ = try source("../q", "q") }.contains("inside the folder"))
+        #expect(message { _ = try source("../\u{301}q", "q") }.contains("inside the folder"))
         #expect(message { _ = try source("/etc/passwd", "q") }.contains("inside the folder"))
         try NPYArray.write(path: "\(folder.path)/ids.npy", shape: [2], integers: [7, 8])
         #expect(message { _ = try source("q", "q") }.contains("2 entries for 3 rows"))

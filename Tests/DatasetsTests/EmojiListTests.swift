@@ -36,6 +36,12 @@ func damagedLinesAreNamed(line: String) throws {
     #expect(failure.kind == .data && failure.message.contains("list.txt, line 2"))
 }
 
+/// A variation of nothing is its own base.
+@Test(arguments: ["FE0F", "1F3FB", "1F3FB FE0F"]) func variationsOfNothingHaveABase(points: String) throws {
+    let list = try EmojiList.parse("\(points) ; fully-qualified # x E1.0 name", name: "list.txt")
+    #expect(list.map(\.base) == [""])
+}
+
 @Test func missingListNamesThePackage() throws {
     let failure = try #require(throws: Failure.self) { try EmojiList.read(path: "/no/emoji-test.txt") }
     #expect(failure.kind == .inputMissing && failure.message.contains("unicode-data"))

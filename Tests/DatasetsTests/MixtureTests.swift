@@ -33,6 +33,19 @@ import Tokenizers
         for step in 1...20 { #expect(one.batch(step: step).rows == several.batch(step: step).rows) }
     }
 
+    /// Weights whose sum is beyond all numbers are proportions, too; a source that none of an epoch's rows come from is told of.
+    @Test func weightsAreOfAnySize() throws {
+        let large = try Self.sampler(Self.parts([10, 30], weights: [1e308, 1e308]))
+        let plain = try Self.sampler(Self.parts([10, 30], weights: [1, 1]))
+        for step in 1...10 { #expect(large.batch(step: step).rows == plain.batch(step: step).rows) }
+        for mixing in [BatchMixing.mixed, .sameSource] {
+            let failure = #expect(throws: Failure.self) {
+                try Self.sampler(Self.parts([10, 30], weights: [1, 1e-7], mixing: [.mixed, mixing]))
+            }
+            #expect(failure?.message.contains("an epoch has none of its rows") == true)
+        }
+    }
+
     /// What main captions do not tell, as other captions and negatives, is noticed in chosen rows and wrong pairs, too.
     @Test func chosenRowsTellWhetherTheDataIsWhatItWas() throws {
         let folder = try TemporaryFolder()

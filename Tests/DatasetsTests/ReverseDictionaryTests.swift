@@ -39,7 +39,10 @@ import Testing
         #expect(synsets[5].id == "a00000001")
     }
 
-    @Test(arguments: ["", "x", "00000001 04 n 02 one 0 000", "00000001 04 n zz one 0 000 | gloss", "a 04 n 01 b 0 | c"])
+    @Test(arguments: [
+        "", "x", "00000001 04 n 02 one 0 000", "00000001 04 n zz one 0 000 | gloss", "a 04 n 01 b 0 | c",
+        "00000001 04 n 7fffffffffffffff one 0 000 | gloss",
+    ])
     func refusesOtherLines(_ line: String) {
         #expect(WordNet.synset(Substring(line), part: "n") == nil)
     }

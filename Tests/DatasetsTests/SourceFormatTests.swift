@@ -238,5 +238,41 @@ import Testing
         for wrong in ["{1..x}", "{3..1}", "{5}", "{}", "{0..4000000000}"] {
             #expect(!failureMessage(.configuration) { _ = try files(wrong) }.isEmpty, "\(wrong)")
         }
+        #expect(try files(String(repeating: "{1..1}", count: 64)) == [String(repeating: "1", count: 64)])
+        let many = failureMessage(.configuration) { _ = try files(String(repeating: "{1..1}", count: 40_000)) }
+        #expect(many.contains("more than 64 braces"), "\(many)")
+    }
+
+    /// A link to a folder is a folder of data, and a byte order mark is no part of a caption.
+    @Test func foldersThatAreLinksAndMarkedCaptions() throws {
+        let folder = try TemporaryFolder()
+        for name in ["a", "b"] { try folder.picture("real/\(name).png", index: 1) }
+        try folder.write("real/a.txt", Array("\u{FEFF}one\n".utf8))
+        try folder.write("real/b.txt", Array("two".utf8))
+        let link = "\(folder.path)/link"
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "\(folder.path)/real")
+        let columns = SourceColumns(query: Column(nil, .picture), target: Column(nil, .text))
+        func open() throws -> any PairSource { try SourceDescription(paths: [link], columns: columns).open() }
+        let source = try open()
+        #expect(try (0..<source.count).map { try source.row($0).target.displayText } == ["one", "two"])
+        try folder.write("real/b.txt", Array("three".utf8))
+        #expect(try open().fingerprint != source.fingerprint)
+    }
+
+    /// What cannot be listed is said: its pictures would be missing without a word. The superuser may list everything.
+    @Test(.enabled(if: geteuid() != 0)) func foldersThatCannotBeListedAreNamed() throws {
+        let folder = try TemporaryFolder()
+        for name in ["a/1", "b/2"] { try folder.picture("\(name).png", index: 1) }
+        #expect(chmod("\(folder.path)/b", 0) == 0)
+        defer { chmod("\(folder.path)/b", 0o700) }
+        let columns = SourceColumns(query: Column(nil, .picture), target: Column(nil, .text))
+        let message = failureMessage(.inputMissing) {
+            _ = try SourceDescription(paths: [folder.path], columns: columns).open(onError: .skip(maximumShare: 1))
+        }
+        #expect(message.contains("\(folder.path)/b"), "\(message)")
+        let labelled = failureMessage(.inputMissing) {
+            _ = try LabelledPictures(path: folder.path, column: Column(nil, .picture))
+        }
+        #expect(labelled.contains("\(folder.path)/b"), "\(labelled)")
     }
 }

@@ -147,6 +147,7 @@ struct PublishedMalformedTests {
         ("modules.json", #"[{"type": "x.Transformer", "path": ""}, {"type": "x.LSTM", "path": "1"}]"#, "found LSTM"),
         ("1_Pooling/config.json", #"{"pooling_mode": "sum", "embedding_dimension": 12}"#, "found sum"),
         ("1_Pooling/config.json", #"{"pooling_mode": "mean", "embedding_dimension": 13}"#, "is 13, but"),
+        ("1_Pooling/config.json", #"{"pooling_mode": ["mean", "cls", "mean"]}"#, "expected each pooling once"),
         ("1_Pooling/config.json", #"{"pooling_mode_mean_tokens": 1}"#, "expected true or false"),
         ("2_Dense/config.json", #"{"in_features": 11, "out_features": 7}"#, "in_features is 11"),
         ("2_Dense/config.json", #"{"in_features": 12, "out_features": 8}"#, "2_Dense/linear.weight (expected [8, 12]"),

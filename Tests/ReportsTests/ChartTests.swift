@@ -28,6 +28,7 @@ import Testing
 
     static let strange: [[Double]] = [
         [], [0], [5, 5], [-3], [.nan], [1e300, -1e300], [Double.leastNonzeroMagnitude], [.infinity, 1], [1e-300, 1],
+        [1e-299, 1e299], [-1e299, 1e299],
         [0.1, 0.1000000001],
         [-1, 0, 1],
         [1e15, 1e15 + 1],

@@ -61,6 +61,7 @@ func requireWellFormed(_ html: String) throws {
         (.plain, 2.5e12, "2.5·10¹²"), (.plain, -0.5, "−0.5"), (.plain, .nan, "–"), (.plain, -.infinity, "–"),
         (.plain, 100, "100"), (.plain, 9999.9, "10,000"), (.whole, 1000, "1,000"), (.whole, 999, "999"),
         (.whole, -1234567, "−1,234,567"),
+        (.percent, 1e308, "–\u{202F}%"), (.percent, -.nan, "–"),
         (.percent, 0.1234, "12.34\u{202F}%"), (.percent, 1, "100\u{202F}%"), (.points, 0.0123, "+1.23\u{202F}pp"),
         (.points, -0.5, "−50\u{202F}pp"), (.signed, 2, "+2"), (.signed, 0, "0"), (.bytes, 1536, "1.5\u{202F}KiB"),
         (.bytes, 3_221_225_472, "3\u{202F}GiB"), (.bytes, 12, "12\u{202F}B"), (.seconds, 90, "1.5\u{202F}min"),

@@ -66,6 +66,14 @@ let corpus: [String] = [
         }
     }
 
+    /// Words of any length have tokens; those that would fill the memory are not remembered.
+    @Test func onlyShortWordsAreRemembered() {
+        let tokenizer = ByteBPETokenizer.train(texts: corpus, vocabularySize: 350)
+        let long = String(repeating: "ab", count: 5000)
+        #expect(tokenizer.encode(long) == tokenizer.encode(long) && tokenizer.knownWords == 0)
+        #expect(!tokenizer.encode("ab").isEmpty && tokenizer.knownWords == 1)
+    }
+
     @Test func orderOfTextsDoesNotMatter() {
         let one = ByteBPETokenizer.train(texts: corpus, vocabularySize: 350)
         for step in 0..<5 {

@@ -54,6 +54,11 @@ import Testing
             wordPiece, "\"SpecialToken\": {\"id\": \"b\"", "\"SpecialToken\": {\"id\": \"c\"",
             "is 'c', which special_tokens does not have"
         ),
+        (
+            wordPiece, "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}",
+            "{\"Sequence\": {\"id\": \"A\"}}, {\"Sequence\": {\"id\": \"A\"}}",
+            "post_processor.single has the text 2 times instead of once"
+        ),
         (wordPiece, "\"id\": 4", "\"id\": 7", "added_tokens[0] gives '[X]' the id 7, where other programs give it 4"),
         (wordPiece, "\"content\": \"[X]\"", "\"content\": \"a\"", "gives 'a' the id 4, where other programs give it 1"),
         (bpe, "\"a b\"", "\"a c\"", "model.merges[0] has 'c', which is not in vocab"),
@@ -87,6 +92,35 @@ import Testing
         let tokenizer = try Tokenizer(json: Data(document.utf8), name: "t.json")
         #expect(tokenizer.vocabularySize > 1 && !tokenizer.encode("aab a", contextLength: 9).isEmpty)
         #expect(tokenizer.id(of: "u") == 0 && tokenizer.id(of: "nothing") == nil)
+    }
+
+    /// A look-behind with `\K` begins matches inside the ones before them.
+    @Test(arguments: [#"(?<=\\Kb)b"#, #"(?=ab\\K)"#]) func matchesThatOverlapAreCut(pattern: String) throws {
+        let split = #"{"type": "Split", "pattern": {"Regex": "\#(pattern)"}, "behavior": "Isolated"}"#
+        let document = Self.wordPiece.replacing("{\"type\": \"Whitespace\"}", with: split)
+            .replacing(
+                "{\"type\": \"Lowercase\"}",
+                with: #"{"type": "Replace", "pattern": {"Regex": "\#(pattern)"}, "content": "b"}"#)
+        let tokenizer = try Tokenizer(json: Data(document.utf8), name: "t.json")
+        #expect(!tokenizer.encode("abbbb", contextLength: 9).isEmpty)
+    }
+
+    /// A replacement that begins inside a scalar is none: what comes out of a map is UTF-8.
+    @Test func replacementsAreWhole() throws {
+        // The root's children begin at unit 0; unit 97 is the label "a", with a value, whose unit says which replacement.
+        func text(replacedFrom place: UInt32) throws -> [UInt8] {
+            var units = [UInt32](repeating: 0, count: 128)
+            units[97] = 97 | 1 << 8 | 1 << 10
+            units[97 ^ 1] = 0x8000_0000 | place
+            let bytes = units.flatMap { unit in (0..<4).map { UInt8(truncatingIfNeeded: unit >> (8 * $0)) } }
+            let map = try Charsmap([0, 2, 0, 0] + bytes + Array("é\0".utf8))
+            var text = Array("a".utf8)
+            var begins = true
+            map.apply(&text, beginsText: &begins)
+            return text
+        }
+        #expect(try text(replacedFrom: 0) == Array("é".utf8))
+        #expect(try text(replacedFrom: 1) == Array("a".utf8))
     }
 
     /// Cut anywhere, a file is refused and nothing worse.

@@ -20,6 +20,18 @@ import Testing
         #expect(try Tokenizer(directory: folder.path).encode("The face") == [2, 1, 6, 3])
     }
 
+    /// Files that went through Windows.
+    @Test func linesMayEndWithCarriageReturns() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("vocab.txt", Self.bertVocabulary.replacing("\n", with: "\r\n").utf8)
+        #expect(try Tokenizer(directory: folder.path).encode("The faces, [MASK] x") == [2, 5, 6, 7, 8, 4, 1, 3])
+        try FileManager.default.removeItem(atPath: "\(folder.path)/vocab.txt")
+        try folder.write("vocab.json", Self.vocabulary.utf8)
+        try folder.write("merges.txt", "#version: 0.2\r\na b\r\n".utf8)
+        try folder.write("tokenizer_config.json", #"{"tokenizer_class": "Qwen2Tokenizer"}"#.utf8)
+        #expect(try Tokenizer(directory: folder.path).encode("abab") == [7, 7])
+    }
+
     @Test func tokenizerJSONComesFirst() throws {
         let folder = try TemporaryFolder()
         try folder.write("vocab.txt", Self.bertVocabulary.utf8)

@@ -94,6 +94,11 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
         ConfigMistake("loss: {bias: {initial: 1}}", "loss.bias applies only when loss.kind is sigmoid"),
         ConfigMistake("loss: {temperature: {initial: 2}}", "initial 2.0 is outside minimum 0.01 … maximum 1.0"),
         ConfigMistake("loss: {temperature: {initial: 0}}", "found 0, expected number > 0"),
+        ConfigMistake(
+            "loss: {temperature: {initial: 1e-46, minimum: 1e-46}}",
+            "initial 1e-46 is a number that float32 does not hold"),
+        ConfigMistake("loss: {temperature: {minimum: 1e-39}}", "minimum 1e-39 is a number that float32 does not hold"),
+        ConfigMistake("loss: {temperature: {maximum: 1e39}}", "maximum 1e+39 is a number that float32 does not hold"),
         ConfigMistake("optimizer: {betas: [0.9]}", "optimizer.betas: found a sequence of 1, expected [β₁, β₂]"),
         ConfigMistake("optimizer: {betas: [0.9, 1]}", "optimizer.betas"),
         ConfigMistake("optimizer: {schedule: {warmup: 6}}", "optimizer.schedule.warmup is 6, more than all 5 steps"),

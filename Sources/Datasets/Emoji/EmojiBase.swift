@@ -43,7 +43,9 @@ extension EmojiConcept {
     ]
 
     private static func isFlag(_ points: [UInt32]) -> Bool {
-        (0x1F1E6...0x1F1FF).contains(points[0]) || points[0] == 0x1F3F4 || points[0] == 0x1F3F3
+        // None is left of an emoji that is nothing but variations.
+        guard let first = points.first else { return false }
+        return (0x1F1E6...0x1F1FF).contains(first) || first == 0x1F3F4 || first == 0x1F3F3
     }
 
     /// Drops a trailing joiner with the female or male sign.

@@ -32,7 +32,7 @@ public struct IdentifiedTexts: PairSource {
         var (names, starts, lines): ([String], [Int], [Int32]) = ([], [], [])
         var seen: Set<String> = []
         try data.withUnsafeBytes { bytes in
-            var (start, line) = (bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0, 0)
+            var (start, line) = (bytes.count - bytes.withoutByteOrderMark.count, 0)
             while start < bytes.count {
                 let range = bytes.line(from: start)
                 line += 1
@@ -65,6 +65,9 @@ public struct IdentifiedTexts: PairSource {
     private static func fields(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, place: String) throws -> (
         name: String, text: String
     ) {
+        guard range.count <= RecordScanner.maximumBytes else {
+            throw Failure(.data, "\(place): the record is longer than \(RecordScanner.maximumBytes >> 20) MiB")
+        }
         let fields: [(name: String, value: JSONField)]
         do throws(JSONLineError) { fields = try JSONLine.fields(bytes, range) } catch {
             throw Failure(.data, "\(place):\(error.column): \(error.reason)")

@@ -14,7 +14,7 @@ public struct LabelledPictures: PairSource {
     public let labels: [String]
     private let paths: [String]
 
-    /// - Throws: `Failure(.inputMissing)` when there is no such folder; `Failure(.data)` when no subfolder has a picture.
+    /// - Throws: `Failure(.inputMissing)` when there is no such folder, or a class cannot be read; `Failure(.data)` when no subfolder has a picture.
     public init(path: String, column: Column) throws {
         let files = FileManager.default
         guard let entries = try? files.contentsOfDirectory(atPath: path) else {
@@ -28,7 +28,7 @@ public struct LabelledPictures: PairSource {
             guard files.fileExists(atPath: "\(path)/\(label)", isDirectory: &isFolder), isFolder.boolValue else {
                 continue
             }
-            for name in ordered((try? files.subpathsOfDirectory(atPath: "\(path)/\(label)")) ?? []) {
+            for name in ordered(try PictureFolder.entries(below: "\(path)/\(label)")) {
                 let ending = (name as NSString).pathExtension.lowercased()
                 guard ColumnNames.pictureExtensions.contains(ending) else { continue }
                 labels.append(label)

@@ -18,7 +18,7 @@ public struct RelevanceJudgements: Sendable {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw Failure(.inputMissing, "\(path) cannot be read; it must be a TSV file: query-id, corpus-id, score")
         }
-        guard let text = String(validating: data, as: UTF8.self) else {
+        guard let text = String(validating: data.withoutByteOrderMark, as: UTF8.self) else {
             throw Failure(.data, "\(path) is not UTF-8 text")
         }
         var grades: [String: [String: Int]] = [:]

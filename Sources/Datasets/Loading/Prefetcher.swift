@@ -41,6 +41,13 @@ package final class Prefetcher<Element: Sendable>: @unchecked Sendable {
         condition.unlock()
     }
 
+    /// Whether `next()` would not wait for an element.
+    package var isReady: Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        return !ready.isEmpty
+    }
+
     /// The next element, as soon as it is made; nil after the last one and after `stop()`.
     /// - Throws: what `make` threw, now and at every later call.
     package func next() throws -> Element? {

@@ -123,6 +123,11 @@ public final class GlobalSampler: Sendable {
         self.parts = parts
         let draws = Self.draws(parts)
         self.draws = draws
+        guard !zip(parts, draws).contains(where: { !$0.rows.isEmpty && $1 == 0 }) else {
+            throw Failure(
+                .configuration,
+                "a source's weight is so small that an epoch has none of its rows; raise it or leave the source out")
+        }
         let together = parts.indices.filter { parts[$0].mixing == .mixed }
         groups =
             (together.isEmpty ? [] : [together]) + parts.indices.filter { parts[$0].mixing == .sameSource }.map { [$0] }
@@ -135,9 +140,7 @@ public final class GlobalSampler: Sendable {
                     .configuration,
                     ids.isEmpty
                         ? "there are no rows to train on"
-                        : rows == 0
-                            ? "a source's weight is so small that an epoch has none of its rows; raise it or leave the source out"
-                            : "batch.global is \(globalBatch), but there are \(rows) rows and batch.last is drop: no batch is ever full"
+                        : "batch.global is \(globalBatch), but there are \(rows) rows and batch.last is drop: no batch is ever full"
                 )
             }
             steps += batches
@@ -156,8 +159,10 @@ public final class GlobalSampler: Sendable {
         precondition(weights.allSatisfy { $0 > 0 && $0.isFinite }, "weights \(weights)")
         guard !weights.isEmpty else { return parts.map(\.rows.count) }
         let rows = parts.reduce(0) { $0 + $1.rows.count }
-        let sum = weights.reduce(0, +)
-        let exact = weights.map { Double(rows) * ($0 / sum) }
+        // Against the greatest, so that no sum is beyond all numbers.
+        let greatest = weights.max() ?? 1
+        let sum = weights.reduce(0) { $0 + $1 / greatest }
+        let exact = weights.map { Double(rows) * ($0 / greatest / sum) }
         var result = exact.map { Int($0) }
         let missing = rows - result.reduce(0, +)
         let order = parts.indices.sorted { (exact[$1] - Double(result[$1]), $0) < (exact[$0] - Double(result[$0]), $1) }

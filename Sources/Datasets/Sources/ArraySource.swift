@@ -119,8 +119,9 @@ private struct ArrayFolder {
 
     /// A file inside the folder, never outside it.
     private func place(_ name: String) throws -> String {
+        // By bytes: a slash and a mark that joins it are one character of a text, and two to the system.
         guard !name.isEmpty, !name.utf8.contains(0), name.utf8.first != UInt8(ascii: "/"),
-            !name.split(separator: "/").contains("..")
+            !name.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) })
         else { throw Failure(.data, "\(path): the column '\(name)' is not a file inside the folder") }
         return "\(path)/\(name)"
     }

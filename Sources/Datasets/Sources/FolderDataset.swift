@@ -25,6 +25,17 @@ enum PictureFolder {
         default: throw Failure(.data, "\(folder) has metadata.jsonl and metadata.csv; keep one of them")
         }
     }
+
+    /// Paths of all that is below a folder, without its own. Links are not followed, but for the folder itself.
+    /// - Throws: `Failure(.inputMissing)` naming a folder that cannot be listed: what is in it would be missing without a word.
+    static func entries(below folder: String) throws -> [String] {
+        // A link to a folder is that folder when a slash follows it.
+        do { return try FileManager.default.subpathsOfDirectory(atPath: folder + "/") } catch {
+            let place = (error as? CocoaError)?.filePath ?? folder
+            throw Failure(
+                .inputMissing, "the folder \(place) cannot be read; check that it is there, and its permissions")
+        }
+    }
 }
 
 /// Pictures with a text file each, or in folders that say what they show.
@@ -50,10 +61,7 @@ public struct FolderDataset: PairSource {
         mapper = RowMapper(columns: columns)
         var pictures: [String] = []
         var texts: Set<String> = []
-        guard let entries = FileManager.default.enumerator(atPath: folder) else {
-            throw Failure(.inputMissing, "the folder \(folder) cannot be read")
-        }
-        while let entry = entries.nextObject() as? String {
+        for entry in try PictureFolder.entries(below: folder) {
             let (stem, ending) = Self.split(entry)
             if ending == "txt" { texts.insert(stem) }
             if ColumnNames.pictureExtensions.contains(ending) { pictures.append(entry) }
@@ -73,7 +81,9 @@ public struct FolderDataset: PairSource {
             let (fields, mapper) = (FolderFields(folder, picture, hasTextFiles: hasTextFiles), mapper)
             fingerprint.add(picture)
             try index.add(offset: number, length: 1, line: 0, place: place) { () throws(Failure) in
-                try mapper.map(fields, place: place, folder: folder, alternatives: true)
+                let mapped = try mapper.map(fields, place: place, folder: folder, alternatives: true)
+                for text in mapped.row.query.texts + mapped.row.target.texts { fingerprint.add(text) }
+                return mapped
             }
         }
         try index.finish()
@@ -133,7 +143,8 @@ private struct FolderFields: RowFields {
         guard size <= RecordScanner.maximumBytes else {
             throw Failure(.data, "\(path) has \(size) bytes; a text may have \(RecordScanner.maximumBytes)")
         }
-        guard let text = String(validating: try FilePool.shared.bytes(of: path, 0..<size), as: UTF8.self) else {
+        let bytes = try FilePool.shared.bytes(of: path, 0..<size)
+        guard let text = String(validating: bytes.withoutByteOrderMark, as: UTF8.self) else {
             throw Failure(.data, "\(path) is not UTF-8 text")
         }
         return text.trimmingCharacters(in: .whitespacesAndNewlines)

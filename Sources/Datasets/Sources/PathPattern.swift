@@ -7,6 +7,8 @@ import Foundation
 enum PathPattern {
     /// More files than this are refused.
     static let maximumFiles = 1_000_000
+    /// Braces of one pattern; more are refused. Each may mean one word alone, so that the number of files does not bound them.
+    static let maximumBraces = 64
 
     /// The files of several patterns, in the order of the patterns and, within one, in the order of the braces or of the names.
     ///
@@ -29,16 +31,23 @@ enum PathPattern {
         Failure(.configuration, "\(pattern) stands for more than \(maximumFiles) files; pack them into larger ones")
     }
 
-    /// The first braces replaced by each of their meanings, then the others.
+    /// Every pair of braces replaced by each of its meanings, the first one changing least often.
     private static func braces(_ pattern: String) throws(Failure) -> [String] {
-        guard let open = pattern.firstIndex(of: "{"), let close = pattern[open...].firstIndex(of: "}") else {
-            return [pattern]
+        var paths = [""]
+        var rest = pattern[...]
+        var count = 0
+        while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
+            count += 1
+            guard count <= maximumBraces else {
+                throw Failure(
+                    .configuration, "\(pattern) has more than \(maximumBraces) braces; name its files one by one")
+            }
+            let meanings = try meanings(rest[rest.index(after: open)..<close], in: pattern)
+            guard meanings.count * paths.count <= maximumFiles else { throw tooMany(pattern) }
+            paths = paths.flatMap { path in meanings.map { path + rest[..<open] + $0 } }
+            rest = rest[rest.index(after: close)...]
         }
-        let inner = pattern[pattern.index(after: open)..<close]
-        let rest = try braces(String(pattern[pattern.index(after: close)...]))
-        let meanings = try meanings(inner, in: pattern)
-        guard meanings.count * rest.count <= maximumFiles else { throw tooMany(pattern) }
-        return meanings.flatMap { meaning in rest.map { pattern[..<open] + meaning + $0 } }
+        return paths.map { $0 + rest }
     }
 
     /// `000..099`: numbers with as many digits as the longer bound if either has leading zeros. `a,b`: these words.

@@ -81,7 +81,8 @@ public struct RecordDataset<Syntax: RecordSyntax>: PairSource {
                             + "and enclose the field")
                 }
                 let content = record.content.map { Self.trimmed(bytes, $0, isFirst: record.offset == 0) }
-                if let content, bytes[content].allSatisfy({ JSONLine.isSpace($0) }) { return }
+                // Delimiters alone are a row of empty fields, tabs as commas.
+                if let content, bytes[content].allSatisfy({ JSONLine.isSpace($0) && $0 != Syntax.delimiter }) { return }
                 if header == nil {
                     guard let content else { throw Self.tooLong(place) }
                     let found = try Syntax.header(bytes, content, place: place)

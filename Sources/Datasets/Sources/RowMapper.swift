@@ -144,7 +144,12 @@ struct RowMapper: Sendable {
 
     private func negatives(_ reader: FieldReader<some RowFields>, _ present: [String]) throws(Failure) -> [Negative] {
         var result: [Negative] = []
-        for name in negativeFields(present) {
+        let names = negativeFields(present)
+        // Each is looked up among all fields of the row.
+        guard names.count <= Negative.mostOfRow else {
+            throw reader.failure("\(names.count) fields of negatives; a row may have \(Negative.mostOfRow) negatives")
+        }
+        for name in names {
             guard let value = try reader.fields.value(name) else {
                 if columns.negatives == nil { continue }
                 throw reader.failure("the field \(name) is missing; there are: \(present.joined(separator: ", "))")

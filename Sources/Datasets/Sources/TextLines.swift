@@ -3,7 +3,7 @@
 import Failures
 import Foundation
 
-/// One text a line; an empty last line is none. Both sides of row i are its text, and it has the concept i.
+/// One text a line; an empty last line is none, and a byte order mark is passed over. Both sides of row i are its text, and it has the concept i.
 ///
 /// The file, unpacked where its name says that it is compressed, is memory-mapped; a row costs memory for its place and its concept.
 public struct TextLines: PairSource {
@@ -29,7 +29,7 @@ public struct TextLines: PairSource {
         var fingerprint = Fingerprint()
         try data.withUnsafeBytes { bytes in
             fingerprint.add(bytes)
-            var start = 0
+            var start = bytes.count - bytes.withoutByteOrderMark.count
             while start < bytes.count {
                 let line = bytes.line(from: start)
                 _ = try Self.text(bytes, line, place: "\(path):\(starts.count + 1)")
@@ -53,6 +53,9 @@ public struct TextLines: PairSource {
     private static func text(
         _ bytes: UnsafeRawBufferPointer, _ line: Range<Int>, place: @autoclosure () -> String
     ) throws -> String {
+        guard line.count <= RecordScanner.maximumBytes else {
+            throw Failure(.data, "\(place()) is longer than \(RecordScanner.maximumBytes >> 20) MiB")
+        }
         let content = bytes[line].last == UInt8(ascii: "\r") ? bytes[line].dropLast() : bytes[line]
         guard let text = String(validating: content, as: UTF8.self) else {
             throw Failure(.data, "\(place()) is not UTF-8 text")
@@ -62,6 +65,11 @@ public struct TextLines: PairSource {
         }
         return text
     }
+}
+
+extension Collection<UInt8> {
+    /// The bytes of a text without the byte order mark that some programs put first.
+    var withoutByteOrderMark: SubSequence { dropFirst(starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0) }
 }
 
 extension UnsafeRawBufferPointer {

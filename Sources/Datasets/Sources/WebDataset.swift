@@ -177,7 +177,7 @@ private struct SampleFields: RowFields {
             return .picture(.member(shard: file.path, name: "\(key).\(name)", range: members.range(member)))
         }
         if ending == "json" { return .other }
-        guard let text = String(validating: try bytes(member), as: UTF8.self) else {
+        guard let text = String(validating: try bytes(member).withoutByteOrderMark, as: UTF8.self) else {
             throw Failure(.data, "\(file.name):\(key).\(name): this member is not UTF-8 text")
         }
         let trimmed = text.unicodeScalars.drop { $0.properties.isWhitespace }

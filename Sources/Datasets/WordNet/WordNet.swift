@@ -44,7 +44,7 @@ enum WordNet {
         guard let bar = line.firstRange(of: " | ") else { return nil }
         let fields = line[..<bar.lowerBound].split(separator: " ", omittingEmptySubsequences: true)
         guard fields.count > 4, Int(fields[0]) != nil, let count = Int(fields[3], radix: 16), count > 0,
-            fields.count >= 4 + 2 * count
+            count <= (fields.count - 4) / 2
         else { return nil }
         let words = (0..<count).map { word(fields[4 + 2 * $0]) }
         return Synset(id: part + fields[0], words: words, definition: definition(line[bar.upperBound...]))

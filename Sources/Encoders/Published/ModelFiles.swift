@@ -65,8 +65,8 @@ public struct ModelFiles: Sendable, Equatable {
         guard isDirectory(directory) else {
             throw Failure(
                 .inputMissing,
-                "\(directory): expected a directory with a published model (config.json, model.safetensors), found none"
-            )
+                "\(directory): expected a directory with a published model (config.json, model.safetensors), found none; nothing is "
+                    + "downloaded: name the folder that holds the files")
         }
         do {
             return try FileManager.default.contentsOfDirectory(atPath: directory).filter { !$0.hasPrefix(".") }.sorted()

@@ -33,6 +33,9 @@ public struct PublishedWeights: Sendable {
         (names, unused) = try Self.match(model, files, directory)
     }
 
+    /// Of a list of shards; a name and its shard take a hundred bytes.
+    private static let maximumIndexBytes = 1 << 26
+
     private static func folder(of name: String) -> String { String(name.prefix { $0 != "/" }) }
 
     private static func rootFiles(_ directory: String, _ model: PublishedModel) throws -> [String] {
@@ -51,6 +54,10 @@ public struct PublishedWeights: Sendable {
                     + (other.map { "\($0) only; save the model again as safetensors" } ?? "no weights"))
         }
         let file = try InputFile(path: "\(directory)/\(index)")
+        guard file.byteCount <= maximumIndexBytes else {
+            throw Failure(
+                .data, "\(file.path): expected an index of at most \(maximumIndexBytes) bytes, found \(file.byteCount)")
+        }
         let config = try PublishedConfig(
             Data(try file.bytes(at: 0, count: file.byteCount)), place: "\(directory)/\(index)")
         let shards = Set(try config.object("weight_map").textMembers().values)

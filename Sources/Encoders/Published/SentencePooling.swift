@@ -37,6 +37,10 @@ public enum SentencePooling {
         var names = try config.texts("pooling_mode") ?? []
         if names.isEmpty { names = try modes.filter { try config.flag($0.flag, default: false) }.map(\.name) }
         if names.isEmpty { return [.mean] }
+        guard Set(names).count == names.count else {
+            throw Failure(
+                .data, "\(config.place): pooling_mode: expected each pooling once, found \(names.count) of them")
+        }
         return try names.map { name in
             guard let mode = modes.first(where: { $0.name == name }) else {
                 throw Failure(

@@ -53,7 +53,10 @@ struct Scale: Equatable {
             precondition(threshold > 0, "a threshold of \(threshold)")
             let low = Self.forward(least, kind), high = Self.forward(greatest, kind)
             let room = max((high - low) * 0.04, 0.05)
-            (lower, upper) = (Self.backward(low - room, kind), Self.backward(high + room, kind))
+            (lower, upper) = (
+                max(Self.backward(low - room, kind), -.greatestFiniteMagnitude),
+                min(Self.backward(high + room, kind), .greatestFiniteMagnitude)
+            )
         }
     }
 
@@ -140,7 +143,8 @@ struct Scale: Equatable {
             let found = values(factors)
             if found.count <= count + 2 { return found }
         }
-        let decades = log10(high / low)
+        // Their ratio may be beyond all numbers.
+        let decades = log10(high) - log10(low)
         return values([1], every: max(2, Int((decades / Double(max(count, 1)) - 0.2).rounded(.up))))
     }
 }

@@ -49,6 +49,8 @@ public enum NumberStyle: Sendable, Equatable {
     /// `digits` significant digits without trailing zeros.
     private static func significant(_ value: Double, _ digits: Int) -> String {
         guard value != 0 else { return "0" }
+        // What was finite may not be as a percentage.
+        guard value.isFinite else { return "–" }
         let exponent = Int(floor(log10(abs(value))))
         if exponent < -4 || exponent > 8 {
             let parts = String(format: "%.\(max(0, digits - 1))e", value).split(separator: "e")

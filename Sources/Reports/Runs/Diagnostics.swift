@@ -32,7 +32,9 @@ struct Diagnostics {
         }
         if let skipped = metrics.last("skipped_rows"), skipped > 0 {
             result.append(
-                .init(.warning, "\(whole(Int(skipped))) rows of the training data could not be read and were left out.")
+                .init(
+                    .warning,
+                    "\(NumberStyle.whole.text(skipped)) rows of the training data could not be read and were left out.")
             )
         }
         return result

@@ -82,7 +82,8 @@ public struct MetricsTable: Sendable {
             rows[rows.count - 1].values.merge(row.values) { $1 }
             return 0
         }
-        let kept = rows.firstIndex { $0.step >= row.step } ?? rows.count
+        // From the end: what is dropped is looked at once, however often a file goes back.
+        let kept = (rows.lastIndex { $0.step < row.step } ?? -1) + 1
         let dropped = rows.count - kept
         rows.removeSubrange(kept...)
         rows.append(row)

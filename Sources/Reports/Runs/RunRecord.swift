@@ -62,11 +62,18 @@ public struct RunRecord: Sendable {
             isDone: files.fileExists(atPath: "\(path)/done.json"), remarks: remarks)
     }
 
+    /// Bytes that a configuration may have: four times what training takes.
+    private static let maximumConfigurationBytes = 1 << 20
+
     /// The leaves of a mapping, `a.b` with their values; none when the text is no mapping.
+    ///
+    /// Training writes no aliases, and a few lines of them expand without end: every asterisk is another character while the text is
+    /// read, so that an alias is a text like others.
     static func settings(_ data: Data) -> [(key: String, value: String)] {
-        guard let node = try? Yams.compose(yaml: String(decoding: data, as: UTF8.self)), node.mapping != nil else {
-            return []
-        }
+        let (asterisk, marker): (Character, Character) = ("*", "\u{E000}")
+        guard data.count <= maximumConfigurationBytes else { return [] }
+        let yaml = String(String(decoding: data, as: UTF8.self).map { $0 == asterisk ? marker : $0 })
+        guard let node = try? Yams.compose(yaml: yaml), node.mapping != nil else { return [] }
         var result: [(key: String, value: String)] = []
         func walk(_ node: Node, _ prefix: String) {
             guard let mapping = node.mapping, !mapping.isEmpty else {
@@ -76,7 +83,7 @@ public struct RunRecord: Sendable {
             for (key, value) in mapping { walk(value, prefix.isEmpty ? text(key) : "\(prefix).\(text(key))") }
         }
         func text(_ node: Node) -> String {
-            if let scalar = node.scalar { return scalar.string }
+            if let scalar = node.scalar { return String(scalar.string.map { $0 == marker ? asterisk : $0 }) }
             if let sequence = node.sequence { return "[" + sequence.map(text).joined(separator: ", ") + "]" }
             return "{}"
         }

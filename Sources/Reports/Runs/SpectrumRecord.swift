@@ -95,7 +95,10 @@ public struct SpectrumRecord: Codable, Sendable, Equatable {
             guard let record = try? decoder.decode(SpectrumRecord.self, from: line), record.isConsistent else {
                 continue
             }
-            if let last = records.last, record.step < last.step { records.removeAll { $0.step >= record.step } }
+            if let last = records.last, record.step < last.step {
+                let kept = (records.lastIndex { $0.step < record.step } ?? -1) + 1
+                records.removeSubrange(kept...)
+            }
             records.append(record)
         }
         return records

@@ -37,6 +37,11 @@ public final class ByteBPETokenizer: Sendable {
     private let merger: WordMerger
     private let known = Mutex([ArraySlice<UInt8>: [Int32]]())
     private static let knownLimit = 1 << 16
+    /// Longer words seldom come again, and tens of thousands of them would fill the memory.
+    private static let knownLength = 64
+
+    /// Words remembered now.
+    var knownWords: Int { known.withLock { $0.count } }
 
     /// Number of tokens V, marks included.
     public var vocabularySize: Int { tokens.count }
@@ -108,6 +113,7 @@ public final class ByteBPETokenizer: Sendable {
 
     /// Tokens of one word, of any bytes; no byte is changed.
     func tokens(of word: ArraySlice<UInt8>) -> [Int32] {
+        guard word.count <= Self.knownLength else { return merger.tokens(of: word) }
         if let tokens = known.withLock({ $0[word] }) { return tokens }
         let tokens = merger.tokens(of: word)
         // A slice would keep the whole text alive.

@@ -82,7 +82,8 @@ struct Charsmap: Sendable {
             guard node < units.count else { return nil }
             if unit >> 8 & 1 == 1 {
                 let start = Int(units[node] & 0x7FFF_FFFF)
-                guard start < replacements.count else { return nil }
+                // A replacement that begins inside a scalar would make text that is no UTF-8.
+                guard start < replacements.count, replacements[start] & 0xC0 != 0x80 else { return nil }
                 let end = replacements[start...].firstIndex(of: 0) ?? replacements.count
                 return start..<end
             }

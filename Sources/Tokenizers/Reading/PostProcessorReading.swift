@@ -36,7 +36,8 @@ extension JSONPlace {
             for (_, place) in try optional("special_tokens")?.members ?? [] {
                 special[try place["id"].text] = try place["ids"].elements.map { try $0.id }
             }
-            return try self["single"].elements.map { piece in
+            let single = try self["single"]
+            let parts = try single.elements.map { piece -> Tokenizer.TemplatePart in
                 if let name = try piece.optional("SpecialToken")?["id"] {
                     guard let ids = special[try name.text] else {
                         throw name.wrong("is '\(try name.text)', which special_tokens does not have")
@@ -47,6 +48,10 @@ extension JSONPlace {
                 guard try sequence.text == "A" else { throw sequence.wrong("is '\(try sequence.text)' instead of A") }
                 return .text
             }
+            // With the text twice, every template of a sequence would double it.
+            let texts = parts.count { $0 == .text }
+            guard texts == 1 else { throw single.wrong("has the text \(texts) times instead of once") }
+            return parts
         }
     }
 }

@@ -54,7 +54,10 @@ private struct TokenizerFolder {
 
     private func lines(_ data: Data, _ file: String) throws -> [Substring] {
         guard let text = String(validating: data, as: UTF8.self) else { throw wrong(file, "is not UTF-8") }
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        // By bytes: of a text, a carriage return and a line feed are one character.
+        var lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
+            Substring(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
+        }
         if lines.last?.isEmpty == true { lines.removeLast() }
         return lines
     }
@@ -95,7 +98,7 @@ private struct TokenizerFolder {
         var ids: [(token: String, id: Int)] = []
         var byToken: [[UInt8]: Int] = [:]
         for line in try lines(data, "vocab.txt") {
-            let token = String(line.hasSuffix("\r") ? line.dropLast() : line)
+            let token = String(line)
             guard byToken.updateValue(ids.count, forKey: Array(token.utf8)) == nil else {
                 throw wrong("vocab.txt", "line \(ids.count + 1) has '\(token)' a second time")
             }

@@ -54,7 +54,9 @@ final class Pattern: @unchecked Sendable {
                     guard onig_search(regex, text, end, text + position, end, region, ONIG_OPTION_NONE) >= 0,
                         let region, let starts = region.pointee.beg, let ends = region.pointee.end
                     else { return }
-                    let (start, stop) = (Int(starts[0]), Int(ends[0]))
+                    // `\K` inside a look-behind puts the beginning of a match before the end of the last one.
+                    let stop = Int(ends[0])
+                    let start = min(max(Int(starts[0]), lastEnd), stop)
                     if start == stop, stop == lastEnd {
                         position = stop + (stop < bytes.count ? UTF8Text.length(bytes[stop]) : 1)
                         continue

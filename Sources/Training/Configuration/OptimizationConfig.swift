@@ -133,6 +133,12 @@ extension RunConfig.Temperature: ConfigSection {
         keys.value("minimum", &minimum, allowed: .above(0), "Least τ; a published one may be less.")
         keys.value("maximum", &maximum, allowed: .above(0), "Greatest τ.")
         let start = initial.resolved(Self.standard)
+        // Logits are multiplied by 1/τ in float32.
+        for (key, value) in [("initial", start), ("minimum", minimum), ("maximum", maximum)] {
+            keys.require(
+                Float(value).isFinite && Float(value) > 0 && (1 / Float(value)).isFinite, at: key,
+                "\(key) \(value) is a number that float32 does not hold, or not the inverse of")
+        }
         keys.require(
             minimum <= start && start <= maximum, at: "initial",
             "initial \(start) is outside minimum \(minimum) … maximum \(maximum)")

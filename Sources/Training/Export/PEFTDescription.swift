@@ -85,7 +85,7 @@ struct PEFTDescription: Codable {
     /// α/r, or α/√r of a rank-stabilised adapter (arXiv 2312.03732).
     var scale: Double { alpha / (rankStabilized == true ? Double(r).squareRoot() : Double(r)) }
 
-    private func requirePlainLoRA(_ path: String) throws {
+    private func requirePlainLoRA(_ path: String, variants: [String]) throws {
         func refuse(_ found: String, _ expected: String) throws -> Never {
             throw Failure(
                 .data,
@@ -95,16 +95,43 @@ struct PEFTDescription: Codable {
         if r < 1 || !alpha.isFinite || alpha <= 0 { try refuse("r \(r), lora_alpha \(alpha)", "numbers above 0") }
         if let bias, bias != "none" { try refuse("bias \(bias)", "none") }
         if weightDecomposed == true { try refuse("use_dora", "plain LoRA") }
+        if let variant = variants.first { try refuse(variant, "plain LoRA") }
         if fanInFanOut == true { try refuse("fan_in_fan_out", "linear layers") }
         if let modulesToSave, !modulesToSave.isEmpty { try refuse("modules_to_save", "adapters only") }
         // These methods change the weights that the factors are added to.
         if case .method(let name)? = initialization,
-            ["pissa", "olora", "corda", "loftq"].contains(where: { name.lowercased().hasPrefix($0) })
+            ["pissa", "olora", "corda", "loftq", "lora_ga"].contains(where: { name.lowercased().hasPrefix($0) })
         {
             try refuse("init_lora_weights \(name)", "factors for the weights as published")
         }
         if rankPattern?.isEmpty == false || alphaPattern?.isEmpty == false {
             try refuse("rank_pattern or alpha_pattern", "one rank and one alpha")
+        }
+    }
+}
+
+/// The keys that are set, of those with which peft computes something else than plain LoRA from the same tensors.
+private struct PEFTVariants: Decodable {
+    private(set) var keys: [String] = []
+
+    private static let known = [
+        "use_qalora", "use_bdlora", "alora_invocation_tokens", "arrow_config", "kasa_config", "monteclora_config",
+        "layer_replication",
+    ]
+
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        keys = Self.known.filter { name in
+            let key = Key(stringValue: name)
+            guard container.contains(key), (try? container.decodeNil(forKey: key)) == false else { return false }
+            return (try? container.decode(Bool.self, forKey: key)) != false
         }
     }
 }
@@ -116,10 +143,14 @@ extension PEFTDescription {
         guard let json = FileManager.default.contents(atPath: path) else {
             throw Failure(.inputMissing, "\(path) cannot be read; give a folder that peft's save_pretrained wrote")
         }
-        do { self = try JSONDecoder().decode(PEFTDescription.self, from: json) } catch {
+        let variants: [String]
+        do {
+            self = try JSONDecoder().decode(PEFTDescription.self, from: json)
+            variants = try JSONDecoder().decode(PEFTVariants.self, from: json).keys
+        } catch {
             throw Failure(
                 .data, "\(path): expected the keys peft_type, r and lora_alpha of a LoRA configuration, \(error)")
         }
-        try requirePlainLoRA(path)
+        try requirePlainLoRA(path, variants: variants)
     }
 }
