@@ -1,4 +1,5 @@
-// One target for each parser of files that come from elsewhere. Not here: how they are run (Fuzzer.swift).
+// One target for each parser of files that come from elsewhere: arrays, data, tokenizers, pictures, checkpoints, configurations. Not here:
+// models (TargetsModels.swift), texts and runs (TargetsTexts.swift), how they are run (Fuzzer.swift).
 
 import Failures
 import Foundation
@@ -25,7 +26,9 @@ private func readRows(_ input: Input, _ format: DataFormat) throws {
     }
 }
 
-let targets: [FuzzTarget] = [
+let targets: [FuzzTarget] = fileTargets + modelTargets + textTargets
+
+private let fileTargets: [FuzzTarget] = [
     FuzzTarget(name: "config") { input in
         guard let text = input.text else { return }
         let configuration = try RunConfig.parse(text, file: "f.yaml")
@@ -116,7 +119,7 @@ let targets: [FuzzTarget] = [
     },
     FuzzTarget(name: "emojis") { input in
         guard let text = input.text else { return }
-        _ = try EmojiList.parse(text, name: "emoji-test.txt")
+        for emoji in try EmojiList.parse(text, name: "emoji-test.txt") { _ = emoji.base }
     },
 ]
 
