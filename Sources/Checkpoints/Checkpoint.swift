@@ -106,7 +106,10 @@ public struct Checkpoint: Sendable {
         let pieces = OptimizerShard.pieces(named: name, in: shards)
         guard !pieces.isEmpty || count == 0 else {
             let found = OptimizerShard.names(in: shards).joined(separator: ", ")
-            throw Failure(.data, "\(path): expected the optimizer's '\(name)', found \(found.isEmpty ? "none" : found)")
+            throw Failure(
+                .data,
+                "\(path): expected the optimizer's '\(name)', found \(found.isEmpty ? "none" : found); use the kind of optimizer, and the "
+                    + "averaging of parameters, that it was saved with")
         }
         var target = 0
         for range in ranges {

@@ -118,32 +118,55 @@ public struct CheckpointStore: Sendable {
         let isOwn = Self.isSame(start, own)
         let others = try StepDirectory.list(in: directory).filter { $0.step > step || !isOwn }
         guard !others.isEmpty || !isOwn else { return [] }
-        let adopted = partial(step)
-        if !isOwn {
-            try StepDirectory.make(directory)
-            if FileManager.default.fileExists(atPath: adopted) { try StepDirectory.remove(adopted) }
-            try StepDirectory.copy(start, to: adopted)
-        }
+        let taken = try isOwn ? [] : adopt(start, as: own)
         // The newest first, so that what is left is a course as far as it goes.
-        var names = try others.filter { $0.step >= step }.map(setAside)
-        if !isOwn { try StepDirectory.move(adopted, to: own) }
+        var names = try others.filter { $0.step > step }.map { try setAside($0.name) } + taken
         if let best, isOwn || best.step == step {
             _ = try Share.write(best.encoded(), as: BestCheckpoint.file, in: directory)
         } else {
             unlink("\(directory)/\(BestCheckpoint.file)")
         }
-        names += try others.filter { $0.step < step }.map(setAside)
+        names += try others.filter { $0.step < step }.map { try setAside($0.name) }
         return names
     }
 
-    /// Renames a step so that nothing finds it by itself. - Returns: the new name.
-    private func setAside(_ entry: StepDirectory) throws -> String {
-        var (name, number) = ("\(entry.name).abandoned", 1)
+    /// Gives the checkpoint at `start` the place `own` in the folder, and sets aside what is there. Before later ones are set aside: at
+    /// no moment the folder is without a checkpoint, which a run would take for a fresh start.
+    /// - Returns: the new names of what was there.
+    private func adopt(_ start: String, as own: String) throws -> [String] {
+        let (adopted, replaced) = ("\(own).partial", "\(own).replaced")
+        try StepDirectory.make(directory)
+        // It may be this one itself, where a save was interrupted just before its end.
+        if !Self.isSame(start, adopted) {
+            if FileManager.default.fileExists(atPath: adopted) { try StepDirectory.remove(adopted) }
+            try StepDirectory.copy(start, to: adopted)
+        }
+        var names: [String] = []
+        let step = (own as NSString).lastPathComponent
+        func setAsideReplaced() throws {
+            guard FileManager.default.fileExists(atPath: replaced) else { return }
+            names.append(try setAside("\(step).replaced", as: step))
+        }
+        if FileManager.default.fileExists(atPath: own) {
+            try setAsideReplaced()
+            try StepDirectory.move(own, to: replaced)
+        }
+        try StepDirectory.move(adopted, to: own)
+        try setAsideReplaced()
+        return names
+    }
+
+    /// Renames a directory so that nothing finds it by itself.
+    /// - Parameter stem: what the new name begins with; nil: the present name.
+    /// - Returns: the new name.
+    private func setAside(_ entry: String, as stem: String? = nil) throws -> String {
+        let stem = stem ?? entry
+        var (name, number) = ("\(stem).abandoned", 1)
         while FileManager.default.fileExists(atPath: "\(directory)/\(name)") {
             number += 1
-            name = "\(entry.name).abandoned-\(number)"
+            name = "\(stem).abandoned-\(number)"
         }
-        try StepDirectory.move("\(directory)/\(entry.name)", to: "\(directory)/\(name)")
+        try StepDirectory.move("\(directory)/\(entry)", to: "\(directory)/\(name)")
         return name
     }
 

@@ -119,7 +119,8 @@ struct Manifest: Codable, Equatable {
             guard found == expected.sha256 else {
                 throw Failure(
                     .data,
-                    "\(path): expected SHA-256 \(expected.sha256) by the manifest, found \(found): the file has changed"
+                    "\(path): expected SHA-256 \(expected.sha256) by the manifest, found \(found): the file has changed; take another "
+                        + "checkpoint"
                 )
             }
         }

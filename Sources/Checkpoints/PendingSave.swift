@@ -52,6 +52,11 @@ public final class PendingSave {
     /// - Throws: on every rank alike, `Failure(.inputOutput)` or `Failure(.cannotCreate)` when some rank could not write; what was
     ///   written is removed then, the checkpoints from before are untouched, and the save has ended.
     public func poll() throws -> Bool {
+        try advance { try communicator.allReduce($0 ? 1 : 0, .minimum) == 1 }
+    }
+
+    /// - Parameter isDoneEverywhere: asks the ranks. *Collective.*
+    private func advance(_ isDoneEverywhere: (Bool) throws -> Bool) throws -> Bool {
         do {
             switch stage {
             case .writing(let work):
@@ -80,19 +85,26 @@ public final class PendingSave {
     /// Waits until the checkpoint is there. *Collective.* No rank waits longer than a moment inside one collective, so a slow disk at
     /// one rank breaks no deadline. The ranks ask ever more seldom, so that a process whose disk does not answer is seen to be idle.
     ///
+    /// - Parameter whileWaiting: called now and then on a rank that has nothing left to write, and waits for another's disk.
     /// - Throws: as `poll`.
-    public func finish() throws {
+    public func finish(whileWaiting: () -> Void = {}) throws {
         var pause = 0.0005
         while true {
             if case .ended = stage { return }
-            if try poll() { return }
+            if try advance({ try communicator.isDoneEverywhere($0) }) { return }
+            if !isWriting { whileWaiting() }
             Thread.sleep(forTimeInterval: pause)
             pause = min(pause * 1.2, 1)
         }
     }
 
-    private func isDoneEverywhere(_ isDone: Bool) throws -> Bool {
-        try communicator.allReduce(isDone ? 1 : 0, .minimum) == 1
+    /// Whether this rank has something left to write.
+    private var isWriting: Bool {
+        switch stage {
+        case .writing(let work): !work.isDone
+        case .committing(let work): work.map { !$0.isDone } ?? false
+        case .ended: false
+        }
     }
 
     /// Starts rank 0's part, once it knows every rank's shard.

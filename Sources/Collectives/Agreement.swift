@@ -2,8 +2,25 @@
 
 import Buffers
 import Failures
+import Foundation
 
 extension Communicator {
+    /// Whether every rank is done with something that takes its time and is no collective: reading, or writing to a disk. *Collective.*
+    ///
+    /// The others' answers are waited for asleep at first, where a collective spins: ranks that ask now and then never ask at quite the same
+    /// moment, and a process that waits for a disk shall be seen to be idle although it asks.
+    public func isDoneEverywhere(_ isDone: Bool) throws -> Bool {
+        let answer = Doubles([isDone ? 1 : 0])
+        let request = try start(.allReduce(Payload(answer), .minimum))
+        var turns = 0
+        while turns < 100, try !request.test() {
+            usleep(turns < 20 ? 1000 : 10_000)
+            turns += 1
+        }
+        try request.wait()
+        return answer[0] == 1
+    }
+
     /// The root's bytes, of a number that only the root knows. *Collective.*
     public func broadcast(_ bytes: [UInt8], root: Int) throws -> [UInt8] {
         let count = Buffer<Int64>([Int64(bytes.count)])

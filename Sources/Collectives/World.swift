@@ -98,10 +98,18 @@ public enum World {
         ranks: Int?, deadline: Duration?, checks: Bool?, chunk: Int?, _ body: (any Communicator) throws -> Void
     ) -> Int32 {
         let host = hostName
+        let launched = launchedRank
         var world: MPIWorld?
+        // A setting that is wrong is told of when there are ranks to agree on who tells.
+        let bound = (try? settings(deadline, checks, chunk).deadline) ?? CollectiveSettings().deadline
+        let start = StartWatch(deadline: bound) {
+            write(line(launched, host, $0))
+            _exit(exitCode(of: $0))
+        }
         do {
             let isSerialized = try initialize()
             let joined = try MPIWorld(host: host)
+            start.end()
             world = joined
             joined.settings = try settings(deadline, checks, chunk)
             joined.startProgress(isAllowed: isSerialized)
@@ -111,9 +119,10 @@ public enum World {
             try check(cmpi_finalize(), "MPI_Finalize")
             return 0
         } catch {
+            start.end()
             // What ends this rank from here on is another rank's failure, and no request to be told of.
             signal(SIGTERM, SIG_DFL)
-            let name = world.map { "\($0.rank)" } ?? ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_RANK"] ?? "?"
+            let name = world.map { "\($0.rank)" } ?? launched
             if world?.claimFailure() ?? true {
                 write(line(name, host, error))
             } else {
@@ -150,6 +159,12 @@ public enum World {
             .usage,
             "the launcher started \(expected) ranks, but MPI sees \(size): it does not speak this MPI's protocol (srun: --mpi=pmix)"
         )
+    }
+
+    /// This rank's number by the launcher, before MPI knows it.
+    private static var launchedRank: String {
+        let environment = ProcessInfo.processInfo.environment
+        return environment["OMPI_COMM_WORLD_RANK"] ?? environment["PMIX_RANK"] ?? "?"
     }
 
     private static var hostName: String {

@@ -25,7 +25,7 @@ func agreedCounts(of sides: [NoiseSide], _ communicator: any Communicator) throw
         let what = position % 3 == 1 ? "representations" : "given Gaussian numbers"
         throw Failure(
             .data,
-            "\(what)\(sides.count > 1 ? " of side \(side)" : "") are not finite: row \(all[position]) of the global batch, "
+            "\(what)\(sides.count > 1 ? side == 0 ? " of the queries" : " of the targets" : "") are not finite: row \(all[position]) of the global batch, "
                 + "on rank \(rank), has a NaN or an infinity")
     }
     return try sides.enumerated().map { index, side in

@@ -22,7 +22,7 @@ extension TrainingStep {
     /// Runs what throws when it meets a value that is not finite, and adds the step to what it says.
     func requireFinite<Value>(step: Int, _ body: () throws -> Value) throws -> Value {
         do { return try body() } catch let failure as Failure where failure.kind == .data {
-            throw Failure(.data, "step \(step): \(failure.message)")
+            throw Failure(.data, "step \(step): \(failure.message). Lower the learning rate, or look at that row")
         }
     }
 

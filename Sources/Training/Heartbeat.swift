@@ -19,8 +19,8 @@ enum Phase: String, Sendable {
 ///
 /// The file is `{"phase":"step","ranks":2,"step":120,"steps":700,"time":1764159837.25}`: the last step that was completed, the phase
 /// that followed it, and when (seconds since 1970). It is replaced whole, at most four times a second while steps follow each other,
-/// and at once when another phase begins; in a start-up every second in which the rank has got on. It is a sign, not a record: it is not made durable, and where the disk is full only its
-/// modification time changes.
+/// and at once when another phase begins; in a start-up, and while a checkpoint is waited for, every second in which the rank has got on. It is
+/// a sign, not a record: it is not made durable, and where the disk is full only its modification time changes.
 final class Heartbeat: Sendable {
     struct State: Sendable {
         var phase = Phase.start
@@ -49,11 +49,12 @@ final class Heartbeat: Sendable {
         if files.fileExists(atPath: folder), !files.fileExists(atPath: path) { write(to: path, steps: 0) }
     }
 
-    /// Renews the file in a start-up, where no steps do, and which may take any time. Called as long as the rank gets on (Watchdog).
-    func renewStart() {
+    /// Renews the file in a start-up and while a checkpoint is waited for, where no steps do, and which may take any time. Called as long
+    /// as the rank gets on (Watchdog).
+    func renew() {
         file.withLock { file in
             let now = self.state
-            guard let path = file?.path, now.phase == .start else { return }
+            guard let path = file?.path, [.start, .checkpoint].contains(now.phase) else { return }
             put(now.phase, now.step, path)
         }
     }

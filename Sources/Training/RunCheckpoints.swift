@@ -80,7 +80,8 @@ struct ResumePoint {
                     "\(path) is a run's folder; --resume takes one of \(path)/checkpoints/step-…, or auto for the run's own"
                 )
             }
-            checkpoint = try store.open(path: path, communicator: communicator)
+            let named = try agreed(communicator) { try BestCheckpoint.resolve(path) }
+            checkpoint = try store.open(path: named, communicator: communicator)
         case .never:
             checkpoint = nil
             try agreed(communicator) {
@@ -135,6 +136,8 @@ final class RunCheckpoints {
     private let communicator: any Communicator
     /// Receives a sentence for what went wrong without ending the run; called alike on every rank.
     var warn: (String) -> Void = { _ in }
+    /// Called now and then on a rank that has written its part of a checkpoint and waits for the others'.
+    var whileWaiting: () -> Void = {}
     private var writeSeconds: Double?
     /// The save under way, and the best step once it has ended well.
     private var pending: (save: PendingSave, best: BestCheckpoint?)?
@@ -190,7 +193,7 @@ final class RunCheckpoints {
         step: Int, evaluatedStep: Int, best value: Double?, replacedRows: Set<Int> = [], waits: Bool,
         flush: () throws -> Void = {}
     ) throws {
-        try tolerating(unless: false) { try pending?.save.finish() }
+        try tolerating(unless: false) { try pending?.save.finish(whileWaiting: whileWaiting) }
         settle()
         let candidate = value.flatMap { value in
             configuration.checkpoint.best.measure.map { BestCheckpoint(step: step, measure: $0, value: value) }
@@ -202,7 +205,7 @@ final class RunCheckpoints {
                 noiseShapes: noise.state.map { $0.map(\.array) }, best: candidate ?? best,
                 replacedRows: replacedRows.isEmpty ? nil : replacedRows.sorted())
             pending = (try begin(state, copies: !waits), candidate)
-            if waits || !configuration.checkpoint.asynchronous { try pending?.save.finish() }
+            if waits || !configuration.checkpoint.asynchronous { try pending?.save.finish(whileWaiting: whileWaiting) }
         }
         settle()
     }
@@ -218,7 +221,7 @@ final class RunCheckpoints {
 
     /// Waits for the save under way. *Collective.* - Throws: as `save`.
     func finish() throws {
-        try tolerating(unless: false) { try pending?.save.finish() }
+        try tolerating(unless: false) { try pending?.save.finish(whileWaiting: whileWaiting) }
         settle()
     }
 

@@ -54,13 +54,26 @@ public struct RunFolder: Sendable {
     /// Keeps a second process from training in this folder for as long as the result lives.
     /// - Throws: `Failure(.cannotCreate)` when another one does.
     func lock() throws -> RunLock { try RunLock(path: "\(path)/.lock", folder: path) }
+
+    /// The same of a folder that is there already; nil where it is not.
+    func lockIfPresent() throws -> RunLock? {
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue else {
+            return nil
+        }
+        try create()
+        return try lock()
+    }
 }
 
 /// A held lock of a run's folder; the system lets go of it with the process, however that ends.
 final class RunLock {
     private let descriptor: Int32
+    private let path: String
+    private let folder: String
 
     init(path: String, folder: String) throws {
+        (self.path, self.folder) = (path, folder)
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw Failure(.cannotCreate, "\(path) cannot be created: \(String(cString: strerror(errno)))")
@@ -71,6 +84,21 @@ final class RunLock {
                 .cannotCreate,
                 "another process is training in \(folder); wait for it, end it, or choose another name with --set name=NAME"
             )
+        }
+    }
+
+    /// Whether the folder is still the one that was locked. Another run may have begun under its name.
+    /// - Throws: `Failure(.inputOutput)` when it was removed, renamed or replaced.
+    func requireFolder() throws {
+        var (held, found) = (stat(), stat())
+        let isThere =
+            fstat(descriptor, &held) == 0 && stat(path, &found) == 0 && held.st_dev == found.st_dev
+            && held.st_ino == found.st_ino
+        guard isThere else {
+            throw Failure(
+                .inputOutput,
+                "the run's folder \(folder) was removed, renamed or replaced while training went on; nothing more is written there. What was "
+                    + "saved is where it went: name it by --set name=NAME to go on there")
         }
     }
 

@@ -27,8 +27,8 @@ final class RunLog {
     private var checkpointSeconds: (stall: Double, write: Double?) = (0, nil)
 
     init(
-        folder: RunFolder, settings: RunConfig.Log, rowsMayBeLost: Bool, resumedStep: Int, steps: Int,
-        stepsPerEpoch: Int,
+        folder: RunFolder, settings: RunConfig.Log, rowsMayBeLost: Bool, resumedStep: Int, repeatsEvaluation: Bool,
+        steps: Int, stepsPerEpoch: Int,
         style: ProgressLine.Style?, communicator: any Communicator
     ) throws {
         speaks = communicator.rank == 0
@@ -43,7 +43,10 @@ final class RunLog {
         // All ranks measure at the same time: the rate that a rank has while the others work too.
         peak = MachineSpeed.gemmRate(threads: blasThreads(), seconds: 0.05) * 1e9
         files =
-            speaks ? try RunRecords(folder: folder, settings: settings, resumedStep: resumedStep, steps: steps) : nil
+            speaks
+            ? try RunRecords(
+                folder: folder, settings: settings, resumedStep: resumedStep, repeatsEvaluation: repeatsEvaluation,
+                steps: steps) : nil
     }
 
     func say(_ text: String) { if speaks { progress.message(text) } }

@@ -81,7 +81,7 @@ public final class Trainer {
             remedy: "give every rank the same file and the same --set options")
         try configuration.requireBestMeasure()
 
-        let source = try agreed(communicator) { try configuration.trainingSource() }
+        let source = try agreedPatiently(communicator, heartbeat) { try configuration.trainingSource() }
         try communicator.requireAgreement(
             on: "\(source.fingerprint)", what: "training data in \(source.name)",
             remedy: "all hosts must see the same files")
@@ -101,6 +101,10 @@ public final class Trainer {
                 "batch.global is \(rows), fewer than the \(ranks) ranks; those without a row (\(ranks - rows)) only wait in every "
                     + "step; raise batch.global or start fewer ranks")
         }
+        let folder = folder
+        // Before the newest checkpoint is looked for: nobody saves a newer one after that. A run that is not there yet gets its folder only
+        // when nothing is wrong with it.
+        let early = try agreed(communicator) { communicator.rank == 0 ? try folder.lockIfPresent() : nil }
         let point = try ResumePoint(
             resume, configuration: configuration, allowedChanges: allowedChanges, warn: { warnings.append($0) },
             communicator: communicator)
@@ -139,7 +143,7 @@ public final class Trainer {
         }
         let done = state?.step ?? 0
         let preparation = configuration.preparation(assets, augments: false)
-        evaluationSets = try agreed(communicator) {
+        evaluationSets = try agreedPatiently(communicator, heartbeat) {
             try configuration.evaluate.sets.items.map { item in
                 (
                     item.name,
@@ -147,11 +151,10 @@ public final class Trainer {
                 )
             }
         }
-        let folder = folder
         let (held, abandoned): (RunLock?, String?) = try agreed(communicator) {
             guard communicator.rank == 0 else { return (nil, nil) }
             try folder.create()
-            let lock = try folder.lock()
+            let lock = try early ?? folder.lock()
             var abandoned: String?
             if case .path = resume, let start = point.checkpoint { abandoned = try checkpoints.abandon(for: start) }
             try RunFolder.write(Data(configuration.yaml.utf8), to: folder.configuration)
@@ -162,11 +165,14 @@ public final class Trainer {
             if done < steps { folder.unmarkDone() }
             heartbeat.write(to: folder.heartbeat, steps: steps)
         }
+        let isEvaluatedAgain =
+            state.map { $0.evaluatedStep < done } == true
+            && (done >= steps || configuration.evaluate.every.map { done % $0 == 0 } == true)
         log = try agreed(communicator) {
             try RunLog(
                 folder: folder, settings: configuration.log,
-                rowsMayBeLost: configuration.checkpoint.onError == .continue, resumedStep: done, steps: steps,
-                stepsPerEpoch: sampler.stepsPerEpoch,
+                rowsMayBeLost: configuration.checkpoint.onError == .continue, resumedStep: done,
+                repeatsEvaluation: isEvaluatedAgain, steps: steps, stepsPerEpoch: sampler.stepsPerEpoch,
                 style: progress, communicator: communicator)
         }
         (self.source, self.sampler, self.assets) = (source, sampler, assets)
@@ -174,6 +180,7 @@ public final class Trainer {
         skipped = SkippedRows(source, replaced: state?.replacedRows ?? [])
         agreement = ParameterAgreement(model.parameters, communicator)
         checkpoints.warn = { [log] in log.warn($0) }
+        checkpoints.whileWaiting = { [heartbeat] in heartbeat.beat(.checkpoint, step: heartbeat.state.step) }
         step.placeOfRow = { [source] in try? source.row($0, alternatives: false).place }
         for warning in warnings { log.warn(warning) }
         abandoned.map { log.say($0) }
@@ -188,6 +195,7 @@ public final class Trainer {
         defer { log.finish() }
         guard done < steps else {
             log.say("nothing to do: all \(steps) steps are done")
+            if done > steps { log.warn("the run has gone on to step \(done) already: steps \(steps) is less") }
             let isNew = evaluatedStep < done
             guard let evaluation = try evaluate() else { return summary(stopped: true) }
             // A run that was stopped in its last evaluation.
@@ -248,7 +256,11 @@ public final class Trainer {
     private func isDue(_ every: Int?) -> Bool { every.map { done % $0 == 0 } ?? false }
 
     private func markDone() throws {
-        try agreed(communicator) { if lock != nil { try folder.markDone(step: done) } }
+        try agreed(communicator) {
+            guard let lock else { return }
+            try lock.requireFolder()
+            try folder.markDone(step: done)
+        }
     }
 
     private func save(best: Double?, waits: Bool) throws {
@@ -256,6 +268,7 @@ public final class Trainer {
         try stalling {
             if configuration.agreement.every != nil { try finishingSave { try agreement.check(step: done) } }
             try skipped.update(communicator)
+            try agreed(communicator) { try lock?.requireFolder() }
             try checkpoints.save(
                 step: done, evaluatedStep: evaluatedStep, best: best, replacedRows: skipped.replaced, waits: waits
             ) { try log.flush() }
@@ -273,6 +286,8 @@ public final class Trainer {
     /// way with it.
     private func finishingSave<Value>(_ body: () throws -> Value) throws -> Value {
         do { return try body() } catch let failure as Failure {
+            // In a step, ranks that do nothing wait for each other; here it may be for a disk that does not answer.
+            heartbeat.beat(.checkpoint, step: done)
             // The step's failure is the one to tell of.
             try? checkpoints.finish()
             throw failure
@@ -340,6 +355,10 @@ public final class Trainer {
             "\(configuration.name): \(source.count) rows of \(concepts) concepts, \(layout.parameterCount) parameters\(training), "
                 + "\(communicator.size) rank\(communicator.size == 1 ? "" : "s"), global batch \(configuration.batch.global), "
                 + "noise \(configuration.noise.scaling.rawValue); \(cores.words) of each machine")
+        if source.count < configuration.batch.global {
+            log.warn(
+                "batch.global is \(configuration.batch.global), but there are \(source.count) rows: no batch has more")
+        }
         if done > 0 { log.say("resumed after step \(done) of \(steps)") }
         for fields in source.takenFields {
             log.say(source.takenFields.count == 1 ? fields.summary : "\(fields.source): \(fields.summary)")

@@ -9,8 +9,8 @@ import Synchronization
 
 /// A thread that ends the process once the process has done nothing for the deadline: it used next to no processor time, and no phase
 /// began or step ended. A rank that waits for others under MPI asks for messages all the time, and so is never idle; one that waits for a
-/// file server, a pipe or a device is. One that waits for another to unpack its data is not, as long as that one gets on. Slow work is work:
-/// there is no bound on it here.
+/// file server, a pipe or a device is. One that waits for another to read its data or to write its part of a checkpoint is not, as long as that
+/// one gets on (`agreedPatiently`, `PendingSave.finish`). Slow work is work: there is no bound on it here.
 ///
 /// After a request to stop five seconds of this suffice, except in the middle of a checkpoint.
 final class Watchdog: Sendable {
@@ -20,6 +20,10 @@ final class Watchdog: Sendable {
     private static let stopPatience = Duration.seconds(5)
 
     private let isStopped = Atomic<Bool>(false)
+    /// Whether the process has got on since the heartbeat was renewed.
+    private let hasMoved = Atomic<Bool>(false)
+    /// Processor time of the thread that renews it, in nanoseconds: no sign of life.
+    private let renewing = Atomic<Int>(0)
 
     /// - Parameters:
     ///   - stopRequested: whether this process has been asked to stop.
@@ -38,11 +42,9 @@ final class Watchdog: Sendable {
                 usleep(UInt32(interval / .microseconds(1)))
                 // Gone, too, when making the trainer has failed.
                 guard let self, !self.isStopped.load(ordering: .relaxed) else { return }
-                let (time, state) = idle.look(heartbeat, share: Self.idleShare)
-                if time == .zero {
-                    heartbeat.renewStart()
-                    idle.leaveOut()
-                }
+                let (time, state) = idle.look(
+                    heartbeat, share: Self.idleShare, leavingOut: self.renewing.load(ordering: .relaxed))
+                if time == .zero { self.hasMoved.store(true, ordering: .relaxed) }
                 // In a step, a rank that does nothing waits for others, who are about to be named by the collective.
                 if state.phase == .step, size > 1 { continue }
                 let isAsked = stopRequested() && state.phase != .checkpoint
@@ -52,6 +54,25 @@ final class Watchdog: Sendable {
             }
         }
         thread.name = "fanoise watchdog"
+        thread.stackSize = 1 << 19
+        thread.start()
+        if rank == 0 { renew(heartbeat, every: interval) }
+    }
+
+    /// Renews the heartbeat as long as the process gets on, on a thread of its own: where the run's folder does not answer either, who watches
+    /// must not wait for it.
+    private func renew(_ heartbeat: Heartbeat, every interval: Duration) {
+        let thread = Thread { [weak self] in
+            while true {
+                usleep(UInt32(interval / .microseconds(1)))
+                guard let self, !self.isStopped.load(ordering: .relaxed) else { return }
+                if self.hasMoved.exchange(false, ordering: .relaxed) { heartbeat.renew() }
+                var time = timespec()
+                clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+                self.renewing.store(time.tv_sec * 1_000_000_000 + time.tv_nsec, ordering: .relaxed)
+            }
+        }
+        thread.name = "fanoise heartbeat"
         thread.stackSize = 1 << 19
         thread.start()
     }
@@ -93,8 +114,12 @@ private struct Idleness {
 
     /// The time so far, and where the rank was all the while. Time in which the process was itself stopped does not count: of a long
     /// absence, a second.
-    mutating func look(_ heartbeat: Heartbeat, share: Double) -> (Duration, Heartbeat.State) {
-        let (now, time, state) = (ContinuousClock.now, Self.processTime, heartbeat.state)
+    /// - Parameter nanoseconds: processor time so far that is no work.
+    mutating func look(_ heartbeat: Heartbeat, share: Double, leavingOut nanoseconds: Int) -> (
+        Duration, Heartbeat.State
+    ) {
+        let (now, state) = (ContinuousClock.now, heartbeat.state)
+        let time = Self.processTime - .nanoseconds(nanoseconds)
         let (elapsed, unpacking) = (now - lastLook, Unpacking.progress)
         let hasMoved = state.since != lastBeat || unpacking != lastUnpacking
         let isIdle = time - lastTime < elapsed * share + .microseconds(200) && !hasMoved
@@ -102,9 +127,6 @@ private struct Idleness {
         (lastLook, lastTime, lastBeat, lastUnpacking) = (now, time, state.since, unpacking)
         return (idle, state)
     }
-
-    /// Processor time since the last look is the watchdog's own, and no work.
-    mutating func leaveOut() { lastTime = Self.processTime }
 
     /// Processor time of all threads so far.
     private static var processTime: Duration {

@@ -132,6 +132,19 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: "\(other.directory)/step-00000020/manifest.json"))
     }
 
+    /// A save that was killed just before its end is whole: gone on from by its path, it gets its name.
+    @Test func anInterruptedSaveIsGoneOnFrom() throws {
+        let folder = try TemporaryFolder()
+        let store = CheckpointStore(directory: folder.store, keep: 9)
+        for step in [3, 20] { try TrainedModel.save(step, to: store, SoloWorld()) }
+        let partial = "\(folder.store)/step-00000020.partial"
+        try FileManager.default.moveItem(atPath: "\(folder.store)/step-00000020", toPath: partial)
+        #expect(try store.abandon(for: partial, step: 20, best: nil) == ["step-00000003.abandoned"])
+        #expect(folder.steps == ["step-00000003.abandoned", "step-00000020"])
+        try TrainedModel.check(
+            store.open(path: "\(folder.store)/step-00000020", communicator: SoloWorld()), 20, SoloWorld())
+    }
+
     /// Damaged checkpoints do not count, so the last usable ones stay.
     @Test func damagedCheckpointsTakeNoPlace() throws {
         let folder = try TemporaryFolder()

@@ -3,6 +3,7 @@
 import Collectives
 import Failures
 import Foundation
+import Synchronization
 import Testing
 
 @testable import Checkpoints
@@ -34,6 +35,26 @@ import Testing
             try TrainedModel.check(
                 try #require(try store.latest(communicator: world) { Issue.record("\($0)") }), 5, world)
         }
+    }
+
+    /// Who has written its part says so while it waits for another's disk; who waits for its own does not.
+    @Test func whoWaitsForAnotherSaysSo() throws {
+        let folder = try TemporaryFolder()
+        let gate = Gate()
+        let isOpen = Mutex(false)
+        _ = try ThreadWorld.run(ranks: 2) { world in
+            var store = CheckpointStore(directory: folder.store, keep: 1)
+            if world.rank == 1 { store.beforeWriting = { gate.wait() } }
+            let save = try TrainedModel.begin(5, to: store, world)
+            try save.finish {
+                if world.rank == 0 {
+                    isOpen.withLock { $0 = true }
+                    gate.open()
+                }
+                #expect(isOpen.withLock { $0 })
+            }
+        }
+        #expect(folder.steps == ["step-00000005"])
     }
 
     /// `best` is the step that best.json names; without one, or with a damaged one, a sentence says so.

@@ -1,21 +1,18 @@
-// Preloaded into a rank: opening the file named by HANG_PATH waits for ever, as it does on a file server that does not answer. Instead of
-// the file, a pipe beside it is opened (HANG_PATH + ".pipe"), into which nobody writes.
+// Preloaded into a rank: opening a file whose path begins with HANG_PATH waits for ever, as it does on a file server that does not answer.
+// Instead of the file, the pipe HANG_PIPE is opened, into which nobody writes.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 static void hang_if_named(const char *path) {
-    const char *name = getenv("HANG_PATH");
-    if (!name || !path || strcmp(name, path) != 0) return;
-    char pipe[4096];
-    snprintf(pipe, sizeof pipe, "%s.pipe", name);
+    const char *name = getenv("HANG_PATH"), *pipe = getenv("HANG_PIPE");
+    if (!name || !pipe || !path || strncmp(name, path, strlen(name)) != 0) return;
     syscall(SYS_openat, AT_FDCWD, pipe, O_RDONLY);
 }
 

@@ -66,6 +66,7 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
         "optimizer.learning_rate=1e-7",
         "optimizer.schedule=linear", "optimizer.schedule.warmup=0.25",
         "output='- x'", "noise.schedule={kind: warmup, steps: 4}", "evaluate.every=null",
+        "output=\"\\x81 \\x85 \\x9f \\u2028 \\u2029 \\uFEFF \\uFFFE\"",
         "data.train=1", "data.train=[a.jsonl, \"b-{0..3}.csv\"]", "data.negatives={columns: [neg, 'a b'], maximum: 3}",
         "data={train: null, sources: [{path: a, weight: 2, query: {prefix: \"query: \"}}, {path: [b, c], format: csv, weight: 1}]}",
         "data={train: null, batches: same_source, sources: [a, {path: b, batches: mixed, id: key, negatives: neg}]}",

@@ -37,7 +37,7 @@ import Testing
         let path = "\(folder)/heartbeat.json"
         let early = Heartbeat(ranks: 2)
         early.announce(at: path)
-        early.renewStart()
+        early.renew()
         #expect(!FileManager.default.fileExists(atPath: folder))
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -45,17 +45,22 @@ import Testing
         heartbeat.announce(at: path)
         #expect(try json(path)?["phase"] as? String == "start")
         try FileManager.default.removeItem(atPath: path)
-        heartbeat.renewStart()
+        heartbeat.renew()
         #expect(try json(path)?["phase"] as? String == "start")
         heartbeat.beat(.data, step: 3)
         try FileManager.default.removeItem(atPath: path)
-        heartbeat.renewStart()
+        heartbeat.renew()
         #expect(!FileManager.default.fileExists(atPath: path))
+        // A slow disk is no reason to end a run, either.
+        heartbeat.beat(.checkpoint, step: 3)
+        try FileManager.default.removeItem(atPath: path)
+        heartbeat.renew()
+        #expect(try json(path)?["phase"] as? String == "checkpoint")
         // Another process's.
         try Data("{}".utf8).write(to: URL(fileURLWithPath: path))
         let other = Heartbeat(ranks: 1)
         other.announce(at: path)
-        other.renewStart()
+        other.renew()
         #expect(try json(path)?.isEmpty == true)
     }
 

@@ -77,6 +77,17 @@ import Testing
         }
     }
 
+    /// An evaluation of the step gone on from that its checkpoint does not know of is made again, and its row written again.
+    @Test(arguments: [true, false]) func anEvaluationThatIsRepeatedIsCutOff(_ isRepeated: Bool) throws {
+        try Self.withFolder { path in
+            let rows = ["1, \"loss\": 2.5", "1, \"held.mrr\": 0.5", "2, \"loss\": null", "2, \"held.mrr\": 0.5"]
+            let text = rows.map { "{\"step\": \($0)}\n" }.joined()
+            try text.write(toFile: path, atomically: false, encoding: .utf8)
+            _ = try MetricsWriter(path: path, resumedStep: 2, repeatsEvaluation: isRepeated)
+            #expect(try Self.steps(path) == (isRepeated ? [1, 1, 2] : [1, 1, 2, 2]))
+        }
+    }
+
     @Test(arguments: [
         "{\"step\": 3, \"lo", "garbage\n{\"step\": 3}\n", "{\"loss\": 1}\n", "\n", "{\"step\": 2.5}\n", "\u{0}\u{0}",
     ])

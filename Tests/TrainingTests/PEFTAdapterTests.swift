@@ -127,6 +127,9 @@ import Testing
         ("\"init_lora_weights\": true", "\"init_lora_weights\": \"pissa_niter_4\""),
         ("\"bias\": \"none\"", "\"bias\": \"all\""), ("\"fan_in_fan_out\": false", "\"fan_in_fan_out\": true"),
         ("\"modules_to_save\": null", "\"modules_to_save\": [\"head\"]"), ("\"r\": 2", "\"r\": 0"),
+        ("\"init_lora_weights\": true", "\"init_lora_weights\": \"lora_ga\""),
+        ("\"use_qalora\": false", "\"use_qalora\": true"), ("\"kasa_config\": null", "\"kasa_config\": {}"),
+        ("\"layer_replication\": null", "\"layer_replication\": [[0, 1]]"),
         ("\"rank_pattern\": {}", "\"rank_pattern\": {\"query\": 4}"), ("\"r\": 2", "\"r\": \"two\""), ("{", "["),
     ]) func whatIsNoPlainLoRAIsRefused(_ old: String, _ new: String) throws {
         let folder = Self.temporaryFolder()

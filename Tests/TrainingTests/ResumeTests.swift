@@ -73,6 +73,26 @@ import Testing
             _ ranks: (before: Int, after: Int), _ options: [String]
         ) throws
     {
+        try expectTheSameCurve(ranks, options)
+    }
+
+    /// The same with other moments, averages of the parameters, adapters, frozen parts, and disturbed batches.
+    @Test(
+        arguments: [(3, 2), (1, 4)],
+        [
+            ["optimizer={kind: lamb, learning_rate: 1e-3}", "ema={decay: 0.9}"],
+            ["optimizer={kind: lion, learning_rate: 1e-4}", "ema=0.5"],
+            ["optimizer={kind: sgd, learning_rate: 1e-2, momentum: 0.8}", "model.freeze=['*.bias', query.blocks]"],
+            [
+                "model.lora={rank: 2, dropout: 0.2, targets: [query, projection]}",
+                "regularize={mixup: 0.3, neftune: 2, label_smoothing: 0.1}",
+            ],
+        ]) func anotherWorldSizeGoesOnWithOtherMethods(_ ranks: (before: Int, after: Int), _ options: [String]) throws
+    {
+        try expectTheSameCurve(ranks, options)
+    }
+
+    private func expectTheSameCurve(_ ranks: (before: Int, after: Int), _ options: [String]) throws {
         let tiny = try TinyRun.shared.get()
         let whole = try tiny.configuration(options + ["steps=20"])
         try train(whole)
@@ -141,6 +161,53 @@ import Testing
         let cosine = try tiny.configuration(["steps=5", "optimizer.schedule=cosine"], name: name)
         let failure = #expect(throws: Failure.self) { try train(cosine) }
         #expect(failure?.message.contains("optimizer.schedule.kind constant → cosine") == true)
+    }
+
+    /// A run that was stopped before an evaluation makes up for it; killed behind that, it does so again, and has one row of it.
+    @Test func anEvaluationIsRecordedOnce() throws {
+        let tiny = try TinyRun.shared.get()
+        let configuration = try tiny.configuration(
+            ["steps=6", "evaluate={every: 3, sets: {held: \(tiny.folder)/train.jsonl}}"])
+        try train(configuration, stopAfter: 3)
+        #expect(try curve(configuration, "step") == [1, 2, 3])
+        let path = RunFolder(configuration.folder).metrics
+        let rows = try String(contentsOfFile: path, encoding: .utf8)
+        // What the killed one leaves behind.
+        let more = "{\"step\": 3, \"held.mrr\": 0.5}\n{\"step\": 4, \"loss\": 1}\n"
+        try (rows + more).write(toFile: path, atomically: false, encoding: .utf8)
+        try train(configuration)
+        #expect(try curve(configuration, "step") == [1, 2, 3, 3, 4, 5, 6, 6])
+    }
+
+    /// Who comes second is told so before it looks for a checkpoint to go on from: the first may save a newer one meanwhile.
+    @Test(arguments: [1, 2]) func oneProcessTrainsInAFolder(_ ranks: Int) throws {
+        let tiny = try TinyRun.shared.get()
+        let name = "locked-\(UUID())"
+        let configuration = try tiny.configuration(["steps=2"], name: name)
+        try train(configuration)
+        let other = try tiny.configuration(["steps=4", "seed=8"], name: name)
+        let lock = try RunFolder(configuration.folder).lock()
+        let failure = #expect(throws: Failure.self) { try train(other, ranks: ranks) }
+        withExtendedLifetime(lock) {}
+        #expect(failure?.kind == .cannotCreate, "\(failure?.message ?? "")")
+        #expect(failure?.message.contains("another process is training") == true)
+    }
+
+    /// A run whose folder was renamed must not write into another's that has its name now.
+    @Test func aFolderThatWasReplacedIsNotWrittenTo() throws {
+        let parent = FileManager.default.temporaryDirectory.appending(path: "replaced-\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: parent) }
+        let folder = RunFolder("\(parent)/run")
+        try folder.create()
+        let lock = try folder.lock()
+        try lock.requireFolder()
+        try FileManager.default.moveItem(atPath: folder.path, toPath: "\(parent)/moved")
+        func refused() -> String? { #expect(throws: Failure.self) { try lock.requireFolder() }?.message }
+        #expect(refused()?.contains("was removed, renamed or replaced") == true)
+        try folder.create()
+        let other = try folder.lock()
+        #expect(refused()?.contains("was removed, renamed or replaced") == true)
+        try other.requireFolder()
     }
 
     @Test func neverRefusesWhatIsThere() throws {

@@ -104,4 +104,13 @@ struct RetrievalTests {
         #expect(abs(geometry.uniformity - (uniformity(z) + uniformity(w)) / 2) < 1e-5)
         #expect(geometry.effectiveRank > 1 && geometry.effectiveRank <= 3)
     }
+
+    /// The byte order mark before the first class is no part of its name.
+    @Test func classesBehindAByteOrderMark() throws {
+        let path = NSTemporaryDirectory() + "classes-\(UUID().uuidString).txt"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data("\u{FEFF}cat\ta cat\r\ndog\r\n".utf8).write(to: URL(fileURLWithPath: path))
+        let classes = try ZeroShotClasses(classes: path, templates: nil, labels: [])
+        #expect(classes.labels[0].utf8.elementsEqual("cat".utf8) && classes.names == ["a cat", "dog"])
+    }
 }

@@ -70,6 +70,32 @@ import Testing
         }
     }
 
+    /// Ranks that have read their data wait for one that has not for longer than a collective may take, and are not idle meanwhile; that one is
+    /// its watchdog's to judge. A failure is everybody's.
+    @Test(arguments: [1, 3]) func ranksWaitWhileOneReads(_ ranks: Int) throws {
+        let settings = CollectiveSettings(deadline: .seconds(1))
+        let haveBeaten = try ThreadWorld.run(ranks: ranks, settings: settings) { communicator in
+            let heartbeat = Heartbeat(ranks: ranks)
+            let (rank, start) = (communicator.rank, heartbeat.state.since)
+            let found = try agreedPatiently(communicator, heartbeat) {
+                if rank == ranks - 1 { usleep(2_500_000) }
+                return rank
+            }
+            #expect(found == rank)
+            return heartbeat.state.since != start
+        }
+        #expect(haveBeaten == (0..<ranks).map { $0 < ranks - 1 })
+        let failure = #expect(throws: Failure.self) {
+            try ThreadWorld.run(ranks: ranks) { communicator in
+                let rank = communicator.rank
+                try agreedPatiently(communicator, Heartbeat(ranks: ranks)) {
+                    if rank == ranks - 1 { throw Failure(.data, "torn") }
+                }
+            }
+        }
+        #expect(failure?.kind == .data && failure?.message == (ranks == 1 ? "torn" : "rank \(ranks - 1): torn"))
+    }
+
     /// Asked to stop, a process that waits for data is not given its whole deadline; one that writes a checkpoint is.
     @Test(arguments: [(Phase.data, true), (.checkpoint, false)]) func aStopShortensPatience(
         _ phase: Phase, _ ends: Bool

@@ -14,13 +14,16 @@ public final class MetricsWriter {
     ///
     /// - Parameter resumedStep: the last step of the checkpoint that training continues from; 0 at a fresh start. The file is cut
     ///   before the first row of a later step, and before a line that is not a row (a crash may leave half of one).
+    /// - Parameter repeatsEvaluation: whether the evaluation of that step is made again, because the checkpoint does not know of it:
+    ///   its row goes, too.
     /// - Throws: `Failure(.cannotCreate)` or `Failure(.inputOutput)` naming path and cause.
-    public init(path: String, resumedStep: Int = 0) throws {
+    public init(path: String, resumedStep: Int = 0, repeatsEvaluation: Bool = false) throws {
         self.path = path
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw MetricsWriter.failure(.cannotCreate, "open", path) }
         do {
-            length = MetricsWriter.validLength(of: try contents(), through: resumedStep)
+            length = MetricsWriter.validLength(
+                of: try contents(), through: resumedStep, withEvaluation: !repeatsEvaluation)
             guard ftruncate(descriptor, off_t(length)) == 0 else {
                 throw MetricsWriter.failure(.inputOutput, "truncate", path)
             }
@@ -74,12 +77,25 @@ public final class MetricsWriter {
         }
     }
 
-    /// Bytes of the leading whole rows whose step is at most `step`.
-    static func validLength(of bytes: [UInt8], through step: Int) -> Int {
-        struct Head: Decodable { let step: Int }
+    /// Bytes of the leading whole rows whose step is at most `step`; without the row of that step's evaluation where that is not wanted.
+    static func validLength(of bytes: [UInt8], through step: Int, withEvaluation: Bool = true) -> Int {
+        struct Head: Decodable {
+            let step: Int
+            let isOfEvaluation: Bool
+
+            enum CodingKeys: String, CodingKey { case step, loss }
+
+            init(from decoder: any Decoder) throws {
+                let row = try decoder.container(keyedBy: CodingKeys.self)
+                step = try row.decode(Int.self, forKey: .step)
+                // Those of steps alone have a loss, if only null.
+                isOfEvaluation = !row.contains(.loss)
+            }
+        }
         var start = 0
         while let newline = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
-            guard let head = try? JSONDecoder().decode(Head.self, from: Data(bytes[start..<newline])), head.step <= step
+            guard let head = try? JSONDecoder().decode(Head.self, from: Data(bytes[start..<newline])),
+                head.step <= step, withEvaluation || head.step < step || !head.isOfEvaluation
             else { break }
             start = newline + 1
         }

@@ -21,9 +21,11 @@ final class RunRecords {
     private static let keptSpectra = 400
 
     /// - Parameter resumedStep: the step that training continues from; what the files say of later ones is dropped, or superseded.
-    init(folder: RunFolder, settings: RunConfig.Log, resumedStep: Int, steps: Int) throws {
+    /// - Parameter repeatsEvaluation: whether that step is evaluated again.
+    init(folder: RunFolder, settings: RunConfig.Log, resumedStep: Int, repeatsEvaluation: Bool, steps: Int) throws {
         self.folder = folder
-        metrics = try MetricsWriter(path: folder.metrics, resumedStep: resumedStep)
+        metrics = try MetricsWriter(
+            path: folder.metrics, resumedStep: resumedStep, repeatsEvaluation: repeatsEvaluation)
         spectra = try MetricsWriter(path: folder.spectra, resumedStep: resumedStep)
         events = settings.tensorboard ? try EventWriter(folder: folder.path, firstStep: resumedStep + 1) : nil
         spectraEvery = Self.spectraEvery(logEvery: settings.every, steps: steps)
