@@ -4,11 +4,9 @@
 import Buffers
 public import Collectives
 import Datasets
-import FANoise
 import Failures
 import Foundation
 import Kernels
-import Optimizers
 import Reports
 
 /// A training run on one rank. *Collective*: every rank makes one with equal arguments and runs it.
@@ -50,10 +48,7 @@ public final class Trainer {
     private var done: Int
     /// The last step whose evaluation is in the metrics.
     private var evaluatedStep: Int
-    private var collapse: [String: CollapseTracker] = [:]
-    /// For how many steps in a row each remark on the spectra has held, and which have been made.
-    private var held: [String: Int] = [:]
-    private var made: Set<String> = []
+    private var remarks = SpectrumRemarks()
     private var skipped: SkippedRows
 
     /// Loads the data, builds the model, and puts back the state of an earlier run.
@@ -224,7 +219,7 @@ public final class Trainer {
             var report = try finishingSave { try step(batch, step: done + 1, stopRequested: stopRequested()) }
             report.seconds[.data] += loader.statistics.secondsWaited - waited
             done += 1
-            watch(report)
+            for remark in remarks.remarks(on: report) { log.warn(remark) }
             skipped.note(batch.replacedRows)
             if log.records(step: done) { try skipped.update(communicator) }
             try log.step(report, globalRows: batch.globalRows, skipped: skipped.count)
@@ -327,7 +322,9 @@ public final class Trainer {
                     }
             }
             try agreed(communicator) {
-                if lock != nil { try folder.writePlaces(evaluations.map { ($0.name, $0.report) }) }
+                guard let lock else { return }
+                try lock.requireFolder()
+                try folder.writePlaces(evaluations.map { ($0.name, $0.report) })
             }
             let examples = zip(evaluations, evaluationSets).map {
                 ExampleSet(name: $0.name, $0.report.examples, of: $1.set)
@@ -335,7 +332,11 @@ public final class Trainer {
             try log.evaluation(
                 evaluations.map { ($0.name, $0.report) }, examples: examples, step: done, isNew: evaluatedStep < done)
             evaluatedStep = done
-            watch(evaluations)
+            for evaluation in evaluations {
+                let remark = remarks.remark(
+                    on: evaluation.report, name: evaluation.name, columns: model.columns, step: done)
+                if let remark { log.warn(remark) }
+            }
             return evaluations
         } catch let failure as Failure where failure.kind == .resumable {
             return nil
@@ -368,46 +369,5 @@ public final class Trainer {
                 "\(source.name): \(counted(source.skipped, "row")) \(source.skipped == 1 ? "is" : "are") skipped: "
                     + (source.skippedReasons.first ?? ""))
         }
-    }
-
-    /// Tells once in words that held-out embeddings have collapsed, with noise or without.
-    private func watch(_ evaluations: [Evaluation]) {
-        for evaluation in evaluations {
-            let (rank, queries) = (
-                evaluation.report.geometry.effectiveRank, evaluation.report.queryToTarget.queries
-            )
-            let possible = min(queries, model.columns)
-            guard CollapseRule.holds(rank, of: possible), made.insert("held-out collapse").inserted else { continue }
-            log.warn(
-                "step \(done), \(evaluation.name): the embeddings of the queries have collapsed: effective rank "
-                    + "\(ProgressLine.decimal(rank, 1)), where \(possible) is possible; \(CollapseRule.remedy)")
-        }
-    }
-
-    /// Tells once in words what is wrong with the spectra: a collapse at once, the rest when it has held for 50 steps in a row, for
-    /// the first steps of a run are always unlike the others.
-    private func watch(_ report: StepReport) {
-        var holding: Set<String> = []
-        for (side, noise) in [("queries", report.queryNoise), ("targets", report.targetNoise)] {
-            guard let noise else { continue }
-            let trend = collapse[side, default: CollapseTracker()].observe(noise)
-            for (advice, patience) in noise.advice.filter(\.isWorthAWarning).map({ ($0, 50) }) + trend.map({ ($0, 1) })
-            {
-                let remark = "\(side) \(Mirror(reflecting: advice).children.first?.label ?? "\(advice)")"
-                holding.insert(remark)
-                held[remark, default: 0] += 1
-                guard held[remark, default: 0] >= patience, made.insert(remark).inserted else { continue }
-                log.warn("step \(report.step), \(side): \(advice)")
-            }
-        }
-        held = held.filter { holding.contains($0.key) }
-    }
-}
-
-extension Advice {
-    /// A few missing directions among many are ordinary early in training.
-    fileprivate var isWorthAWarning: Bool {
-        if case .rankDeficient(let dimension, let order) = self { return 10 * dimension < 9 * order }
-        return true
     }
 }

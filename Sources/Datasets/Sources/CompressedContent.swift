@@ -23,7 +23,7 @@ func compressedContent(of name: String) throws -> any CompressedContent {
     let count = fread(&first, 1, 2, file)
     guard count > 0 else {
         fclose(file)
-        throw Failure(.data, "\(name) is empty: not even nothing is compressed to that")
+        throw Failure(.data, "\(name) is empty, which no compressed file is; fetch or make it anew")
     }
     guard count == 2, first == GzipContent.mark else {
         fclose(file)

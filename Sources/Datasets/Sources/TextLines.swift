@@ -69,7 +69,7 @@ public struct TextLines: PairSource {
 
 extension Collection<UInt8> {
     /// The bytes of a text without the byte order mark that some programs put first.
-    var withoutByteOrderMark: SubSequence { dropFirst(starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0) }
+    package var withoutByteOrderMark: SubSequence { dropFirst(starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0) }
 }
 
 extension UnsafeRawBufferPointer {

@@ -43,9 +43,7 @@ public struct ZeroShotClasses: Sendable {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw Failure(.inputMissing, "\(path) cannot be read; give a text file, one entry a line")
         }
-        // The byte order mark that some programs put first is no part of the first entry.
-        let content = data.starts(with: [0xEF, 0xBB, 0xBF]) ? data.dropFirst(3) : data
-        guard let text = String(validating: content, as: UTF8.self) else {
+        guard let text = String(validating: data.withoutByteOrderMark, as: UTF8.self) else {
             throw Failure(.data, "\(path) is not UTF-8 text")
         }
         let lines = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.filter {
