@@ -1,20 +1,23 @@
-// Matrix products in float32. Not here: how they are cut among threads (Kernels/Gemm.swift).
+// Matrix products in float32 in vector registers, and which way is gone. Not here: the other way (MatrixUnit.c), how products are cut among
+// threads (Kernels/Gemm.swift).
 //
 // Shapes: C_MN (+)= A_MK · B_KN. B is copied, a block at a time, to panels that one register tile is wide and that stay in the second
 // cache; strips of A, one tile high, stay in the first. The blocks of K depend on K alone: an element of C is the same sum in the same
 // order whatever M and N are, so a row's result does not depend on how many rows are computed with it.
 // Source of the scheme: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34 (3), 2008.
-#include "Activation.h"
-#include "CVectorMath.h"
+#include "Product.h"
 #include "Tile.h"
-#include "Vector.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 /// The deepest block of B, less deep where strips of A are copied too, and its floats.
 enum { MOST_DEPTH = 768, MOST_STRIP_DEPTH = 256, BLOCK_FLOATS = 192 * 1024 };
 /// Columns of a transposed A that are copied together.
 enum { STRIP_ROWS = 64 };
-
-INLINE long blocks(long count, long most) { return (count + most - 1) / most; }
 
 /// Depth of the equal blocks that K is cut into.
 static long block_depth(long depth, int a_transposed) {
@@ -119,30 +122,13 @@ INLINE void any_tile(
     }
 }
 
-/// What follows the product, on rows × columns that are still in the first cache: C and everything beside it begin at (row, column).
-INLINE void finish(const fanoise_epilogue *e, long row, long column, long rows, long columns, float *c, long cr) {
-    for (long r = row; r < row + rows; r++, c += cr) {
-        if (e->bias || e->residual) {
-            const float *bias = e->bias ? e->bias + column : 0;
-            const float *residual = e->residual ? e->residual + r * e->stride + column : 0;
-            FOR_VECTORS(i, columns, part, {
-                v16 x = get(c + i, part);
-                if (bias) x += get(bias + i, part);
-                if (residual) x += get(residual + i, part);
-                put(c + i, x, part);
-            });
-        }
-        if (e->activated) FOR_KIND(e->activation, activate_elements, c, columns, e->activated + r * e->stride + column)
-    }
-}
-
-long fanoise_product_scratch(long columns, long depth, int a_transposed) {
+static long vector_product_scratch(long columns, long depth, int a_transposed) {
     const tile_shape most = best_tile();
     const long deep = block_depth(depth, a_transposed);
     return (block_vectors(most, columns, deep) * LANES + (a_transposed ? STRIP_ROWS : 0)) * deep + MOST_ROWS * MOST_VECTORS * LANES;
 }
 
-DISPATCH void fanoise_product(
+DISPATCH static void vector_product(
     long rows, long columns, long depth, const float *a, long a_stride, int a_transposed, const float *b, long b_stride, int b_transposed,
     float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *epilogue, float *scratch) {
     const tile_shape most = best_tile();
@@ -187,4 +173,46 @@ DISPATCH void fanoise_product(
             }
         }
     }
+}
+
+// MARK: Which way
+
+#if defined(__x86_64__) && defined(__linux__)
+
+int fanoise_has_matrix_unit(void) {
+    unsigned a, b, c, d;
+    const unsigned tile_bf16 = 1u << 22, tile = 1u << 24, vector_bf16 = 1u << 5;
+    if (!__builtin_cpu_supports("x86-64-v4")) return 0;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & (tile_bf16 | tile)) != (tile_bf16 | tile)) return 0;
+    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & vector_bf16)) return 0;
+    // The kernel lends the unit's registers, 8 KB a thread, to processes that ask.
+    const long ARCH_REQUEST_PERMISSION = 0x1023, TILE_DATA = 18;
+    return !syscall(SYS_arch_prctl, ARCH_REQUEST_PERMISSION, TILE_DATA);
+}
+
+#else
+
+int fanoise_has_matrix_unit(void) { return 0; }
+
+#endif
+
+long fanoise_product_scratch(int on_unit, long columns, long depth, int a_transposed) {
+#ifdef __x86_64__
+    if (on_unit) return unit_product_scratch(columns, depth);
+#endif
+    (void)on_unit;
+    return vector_product_scratch(columns, depth, a_transposed);
+}
+
+void fanoise_product(
+    int on_unit, long rows, long columns, long depth, const float *a, long a_stride, int a_transposed, const float *b, long b_stride,
+    int b_transposed, float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *epilogue, float *scratch) {
+#ifdef __x86_64__
+    if (on_unit)
+        return unit_product(
+            rows, columns, depth, a, a_stride, a_transposed, b, b_stride, b_transposed, alpha, accumulate, c, c_stride, epilogue, scratch);
+#endif
+    (void)on_unit;
+    vector_product(
+        rows, columns, depth, a, a_stride, a_transposed, b, b_stride, b_transposed, alpha, accumulate, c, c_stride, epilogue, scratch);
 }

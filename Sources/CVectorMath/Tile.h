@@ -20,8 +20,6 @@ static inline tile_shape best_tile(void) {
     return (tile_shape){6, 1};
 }
 
-INLINE long least(long a, long b) { return a < b ? a : b; }
-
 /// Lanes of `a` and `b` with the bit `S` of the row number and the bit `S` of the lane number exchanged.
 #define LOW(i, S) (i & S ? 16 + i - S : i)
 #define HIGH(i, S) (i & S ? 16 + i : i + S)

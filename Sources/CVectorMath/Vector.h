@@ -33,6 +33,8 @@ typedef double d4 __attribute__((ext_vector_type(4)));
 
 enum { LANES = 16 };
 
+INLINE long least(long a, long b) { return a < b ? a : b; }
+
 INLINE v16 load(const float *p) {
     v16 v;
     memcpy(&v, p, sizeof v);

@@ -40,8 +40,8 @@ struct DoctorCommand: ParsableCommand {
                 let speed = seconds > 0 ? MachineSpeed.measure(threads: machine.cores, seconds: seconds) : nil
                 report = Report(
                     processor: machine.processor, cores: machine.cores, physicalCores: machine.physicalCores,
-                    memoryBytes: machine.memoryBytes, simd: machine.simd, blasCore: blasCoreName(),
-                    mpi: World.libraryVersion,
+                    memoryBytes: machine.memoryBytes, simd: machine.simd,
+                    products: ProductUnit.used, blasCore: blasCoreName(), mpi: World.libraryVersion,
                     sharedMemoryBytes: machine.sharedMemoryBytes, diskBytes: machine.diskBytes, speed: speed,
                     suggestion: SetupAdvice.layout(for: machine),
                     advice: SetupAdvice.advice(
@@ -83,6 +83,7 @@ private struct Report: Encodable {
     let physicalCores: Int
     let memoryBytes: Int
     let simd: SIMDLevel
+    let products: ProductUnit
     let blasCore: String
     let mpi: String
     let sharedMemoryBytes: Int?
@@ -100,13 +101,18 @@ private struct Report: Encodable {
         return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
+    private var matrixUnit: String {
+        if products == .matrix { return "AMX, for float32 products" }
+        return ProductUnit.present.contains(.matrix) ? "AMX, switched off by FANOISE_MATRIX_UNIT" : "none"
+    }
+
     var table: String {
         func gibibytes(_ bytes: Int?) -> String {
             bytes.map { String(format: "%.1f GiB", Double($0) / 1073741824) } ?? "unknown"
         }
         var rows = [
             ("processor", processor), ("cores", "\(cores) usable, \(physicalCores) of them physical"),
-            ("vectors", simd.rawValue),
+            ("vectors", simd.rawValue), ("matrix unit", matrixUnit),
             ("memory", gibibytes(memoryBytes)), ("OpenBLAS kernels", blasCore), ("MPI", mpi),
             ("/dev/shm free", gibibytes(sharedMemoryBytes)),
             ("disk free", gibibytes(diskBytes)),

@@ -1,4 +1,4 @@
-// Matrix products: float32 by own loops (CVectorMath/Product.c), float64 through OpenBLAS. Not here: factorisations (LinearAlgebra.swift).
+// Matrix products: float32 by own loops (CVectorMath/Product.c, MatrixUnit.c), float64 through OpenBLAS. Not here: factorisations (LinearAlgebra.swift).
 
 public import Buffers
 private import COpenBLAS
@@ -45,10 +45,11 @@ public typealias DoubleMatrix = DenseMatrix<Double>
 
 /// `C = α · op(A) · op(B) + β · C` in float32. Overwrites (β = 0) or updates `c`, which must not alias `a` or `b`.
 ///
+/// - Parameter unit: What forms the products; one of `ProductUnit.present`.
 /// - Precondition: op(A) is M×K, op(B) is K×N, C is M×N. Empty products leave β · C.
 public func gemm(
     _ a: Matrix, _ transposeA: Transposition = .none, _ b: Matrix, _ transposeB: Transposition = .none, into c: Matrix,
-    alpha: Float = 1, beta: Float = 0
+    alpha: Float = 1, beta: Float = 0, on unit: ProductUnit = .used
 ) {
     let (m, k) = transposeA == .none ? (a.rows, a.columns) : (a.columns, a.rows)
     let (bK, n) = transposeB == .none ? (b.rows, b.columns) : (b.columns, b.rows)
@@ -61,7 +62,7 @@ public func gemm(
         return
     }
     if beta != 0 && beta != 1 { scaleRows(of: c, by: beta) }
-    product(a, transposeA, b, transposeB, into: c, alpha: alpha, accumulates: beta != 0)
+    product(a, transposeA, b, transposeB, into: c, alpha: alpha, accumulates: beta != 0, on: unit)
 }
 
 /// What is done to a product while it is in cache: `C += bias + residual`, `activated = act(C)`. Matrices beside C are dense.
@@ -78,20 +79,21 @@ struct Epilogue: Sendable {
 /// An element's sum has one order, whatever the rows and columns beside it and the threads: rows do not depend on their batch.
 func product(
     _ a: Matrix, _ transposeA: Transposition, _ b: Matrix, _ transposeB: Transposition, into c: Matrix,
-    alpha: Float = 1, accumulates: Bool = false, epilogue: Epilogue? = nil
+    alpha: Float = 1, accumulates: Bool = false, epilogue: Epilogue? = nil, on unit: ProductUnit = .used
 ) {
     let (m, n, k) = (c.rows, c.columns, transposeA == .none ? a.columns : a.rows)
     precondition(epilogue == nil || c.stride == n, "an epilogue on rows of \(n), \(c.stride) apart")
+    let onUnit: Int32 = unit == .matrix ? 1 : 0
     /// The part of C with these rows and columns.
     @Sendable func compute(_ rows: Range<Int>, _ columns: Range<Int>) {
         guard !rows.isEmpty && !columns.isEmpty else { return }
         let (firstRow, firstColumn) = (rows.lowerBound, columns.lowerBound)
         let corner = firstRow * c.stride + firstColumn
         let scratch = Floats(
-            count: fanoise_product_scratch(columns.count, k, transposeA == .none ? 0 : 1))
+            count: fanoise_product_scratch(onUnit, columns.count, k, transposeA == .none ? 0 : 1))
         func multiply(_ epilogue: UnsafePointer<fanoise_epilogue>?) {
             fanoise_product(
-                rows.count, columns.count, k, a.base + (transposeA == .none ? firstRow * a.stride : firstRow),
+                onUnit, rows.count, columns.count, k, a.base + (transposeA == .none ? firstRow * a.stride : firstRow),
                 a.stride, transposeA == .none ? 0 : 1,
                 b.base + (transposeB == .none ? firstColumn : firstColumn * b.stride), b.stride,
                 transposeB == .none ? 0 : 1, alpha, accumulates ? 1 : 0, c.base + corner, c.stride, epilogue,

@@ -1,4 +1,5 @@
-// Matrix products of every transposition, stride and scale, alone and in strided batches, against a Double oracle.
+// Matrix products of every transposition, stride and scale, alone and in strided batches, on either
+// unit, against a Double oracle.
 
 import Buffers
 import Kernels
@@ -36,12 +37,12 @@ struct GemmTests {
         ],
         [(1, 0), (0.5, 0), (2, 1), (1, -0.5)] as [(Float, Float)])
     func equalsTheDefinition(shape: (m: Int, n: Int, k: Int), scales: (alpha: Float, beta: Float)) {
-        for (left, right) in Self.transpositions {
+        for (unit, (left, right)) in ProductUnit.present.flatMap({ unit in Self.transpositions.map { (unit, $0) } }) {
             let a = Operand(rows: shape.m, columns: shape.k, left, spare: 3, offset: 2, seed: 1)
             let b = Operand(rows: shape.k, columns: shape.n, right, spare: 1, offset: 5, seed: 2)
             let start = sample(shape.m * (shape.n + 2) + 4, 3)
             let c = Matrix(Floats(start.array), offset: 1, rows: shape.m, columns: shape.n, stride: shape.n + 2)
-            gemm(a.matrix, left, b.matrix, right, into: c, alpha: scales.alpha, beta: scales.beta)
+            gemm(a.matrix, left, b.matrix, right, into: c, alpha: scales.alpha, beta: scales.beta, on: unit)
             for i in 0..<shape.m {
                 for j in 0..<shape.n {
                     let products = (0..<shape.k).map { a.element(i, $0) * b.element($0, j) }

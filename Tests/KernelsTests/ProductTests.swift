@@ -6,6 +6,41 @@ import Kernels
 import Testing
 
 struct ProductTests {
+    /// Whole numbers of up to twelve bits: every part, product and sum is exact, whatever forms them.
+    @Test(arguments: ProductUnit.present)
+    func wholeNumbersAreExact(unit: ProductUnit) {
+        let (m, n, k) = (33, 47, 100)
+        let a = Floats((0..<m * k).map { Float($0 * 7919 % 4001 - 2000) })
+        let b = Floats((0..<k * n).map { Float($0 * 104_729 % 61 - 30) })
+        let c = Floats(count: m * n)
+        gemm(Matrix(a, rows: m, columns: k), Matrix(b, rows: k, columns: n), into: Matrix(c, rows: m, columns: n), on: unit)
+        for row in 0..<m {
+            for column in 0..<n {
+                let sum = (0..<k).reduce(0) { $0 + Int(a[row * k + $1]) * Int(b[$1 * n + column]) }
+                #expect(c[row * n + column] == Float(sum))
+            }
+        }
+    }
+
+    /// What is not finite stays visible, in its row and in no other; magnitudes near the ends of the range lose nothing.
+    @Test(arguments: ProductUnit.present)
+    func theEndsOfTheRange(unit: ProductUnit) {
+        for (special, finite) in [
+            (Float.nan, false), (.infinity, false), (-.infinity, false), (Float(bitPattern: 0x7FFF_FFFF), false),
+            (3e38, true), (1e-30, true), (0, true),
+        ] {
+            let a = Floats([1, 2, 3, special])
+            let b = Floats([0.75, 0.5])
+            let c = Floats(count: 8)
+            gemm(Matrix(a, rows: 4, columns: 1), Matrix(b, rows: 1, columns: 2), into: Matrix(c, rows: 4, columns: 2), on: unit)
+            #expect(c.array[..<6] == [0.75, 0.5, 1.5, 1, 2.25, 1.5])
+            #expect(c[6].isFinite == finite && c[7].isFinite == finite)
+            if finite {
+                #expect(abs(c[6] - special * 0.75) <= abs(special) * 0x1p-23 && abs(c[7] - special * 0.5) <= abs(special) * 0x1p-23)
+            }
+        }
+    }
+
     @Test(arguments: [(61, 130, 900), (3, 17, 5)], GemmTests.transpositions.indices)
     func rowsDoNotDependOnTheirBatch(shape: (m: Int, n: Int, k: Int), which: Int) {
         let (left, right) = GemmTests.transpositions[which]

@@ -36,12 +36,15 @@ typedef struct {
     long stride;
 } fanoise_epilogue;
 
+/// Whether this CPU has a matrix unit (Intel AMX) that the kernel lends to this process, which it asks for.
+int fanoise_has_matrix_unit(void);
 /// Floats of scratch memory that a product needs.
-long fanoise_product_scratch(long columns, long depth, int a_transposed);
-/// C_MN = alpha · op(A) · op(B), added to C if `accumulate`; then the epilogue. M, N, K are above 0; C is no operand.
+long fanoise_product_scratch(int on_unit, long columns, long depth, int a_transposed);
+/// C_MN = alpha · op(A) · op(B), added to C if `accumulate`; then the epilogue. M, N, K are above 0; C is no operand. On the matrix unit, if
+/// there is one, or in vector registers: to the precision of float32 either way, to the bit only on the same.
 void fanoise_product(
-    long rows, long columns, long depth, const float *a, long a_stride, int a_transposed, const float *b, long b_stride, int b_transposed,
-    float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *_Nullable epilogue, float *scratch);
+    int on_unit, long rows, long columns, long depth, const float *a, long a_stride, int a_transposed, const float *b, long b_stride,
+    int b_transposed, float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *_Nullable epilogue, float *scratch);
 
 /// y = gain ⊙ (x − mean) · inverse + shift, inverse = 1/√(variance + ε).
 void fanoise_layer_norm(

@@ -7,7 +7,7 @@ import Kernels
 
 /// Measured peaks, the yardstick of `gemm_utilisation`.
 public struct MachineSpeed: Sendable, Equatable, Encodable {
-    /// Billions of floating-point operations a second in a large float32 product, by one thread.
+    /// Billions of floating-point operations a second in a large float32 product on `ProductUnit.used`, by one thread.
     public var gemmOneCore: Double
     /// The same by all threads.
     public var gemmAllCores: Double

@@ -1,0 +1,261 @@
+// Matrix products in float32 on the CPU's matrix unit (Intel AMX), which multiplies tiles of bfloat16 and sums in float32, sixteen times as
+// fast as vector registers multiply float32. Not here: products without it, and which of the two is used (Product.c).
+//
+// A float32 has 24 significant bits and is the sum of three bfloat16 of 8: x = x₀ + x₁ + x₂, each the nearest to what is left, exact down to
+// 2^-110. Of the nine products of parts, six are formed: x₀y₀, x₀y₁, x₁y₀, x₁y₁, x₀y₂, x₂y₀. What is left out, x₁y₂ + x₂y₁ + x₂y₂, is below
+// 2^-25 |xy|, less than what rounding xy to float32 costs. Sums go through fewer roundings than one by one: the unit adds 32 products to an
+// element at a time. An infinity becomes NaN (∞ − ∞ is its second part); parts below 2^-126 are zero.
+// Sources: Henry, Tang and Heinecke, "Leveraging the bfloat16 Artificial Intelligence Datatype for Higher-Precision Computations",
+// ARITH 2019; Intel 64 and IA-32 Architectures Software Developer's Manual, TDPBF16PS.
+//
+// As in Product.c, the blocks of K depend on K alone, and an element of C is the same sum in the same order whatever M and N are.
+#ifdef __x86_64__
+
+#include <immintrin.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+// From here on everything is compiled for a CPU with the unit, what is included too.
+#pragma clang attribute push(__attribute__((target("arch=sapphirerapids"))), apply_to = function)
+
+#include "Product.h"
+#include "Tile.h"
+
+enum {
+    PARTS = 3,
+    /// A tile: rows of 64 bytes, each 16 pairs of bfloat16, neighbours in K.
+    TILE_ROWS = 16,
+    TILE_DEPTH = 32,
+    TILE_BYTES = 1024,
+    /// Two by two tiles are summed at a time.
+    BLOCK = 2 * TILE_ROWS,
+    /// The deepest block of B, and the elements of a block.
+    MOST_DEPTH = 384,
+    BLOCK_ELEMENTS = 224 * 1024,
+};
+
+// MARK: Parts
+
+/// Sixteen pairs (x_i, y_i), as `PARTS` vectors of sixteen pairs of bfloat16 at `parts`, `stride` bytes apart.
+INLINE void split(v16 x, v16 y, char *parts, long stride) {
+    const __m512i paired = _mm512_set_epi16(
+        31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+#pragma clang loop unroll(full)
+    for (int part = 0; part < PARTS; part++) {
+        const __m512i both = _mm512_permutexvar_epi16(paired, (__m512i)_mm512_cvtne2ps_pbh((__m512)y, (__m512)x));
+        _mm512_store_si512(parts + part * stride, both);
+        x -= (v16)_mm512_slli_epi32(both, 16);
+        y -= (v16)_mm512_and_si512(both, _mm512_set1_epi32((int)0xFFFF0000));
+    }
+}
+
+/// The same of 32 neighbours.
+INLINE void split_neighbours(v16 low, v16 high, char *parts, long stride) {
+    split(
+        __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
+        __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), parts, stride);
+}
+
+/// The `count` first of 16 floats, zeros after them; all of them where `whole`.
+INLINE v16 first(const int whole, const float *p, long count) {
+    return whole || count >= LANES ? load(p) : count > 0 ? load_part(p, count, 0) : (v16)0.0f;
+}
+
+/// One tile in each of the parts, which are `stride` bytes apart: `present` rows of A, their K in one piece, of which `left` is there.
+INLINE void pack_rows(const int whole, const float *x, long row, long present, long left, char *tile, long stride) {
+    for (long r = 0; r < TILE_ROWS; r++) {
+        const long live = r < present ? left : 0;
+        split_neighbours(first(whole, x + r * row, live), first(whole, x + r * row + LANES, live - LANES), tile + r * 64, stride);
+    }
+}
+
+/// The same of columns of a B that is stored transposed.
+INLINE void pack_transposed_columns(const int whole, const float *x, long row, long present, long left, char *tile, long stride) {
+    for (long half = 0; half < 2; half++) {
+        v16 block[LANES];
+#pragma clang loop unroll(full)
+        for (int r = 0; r < LANES; r++)
+            block[r] = first(whole, x + r * row + half * LANES, whole || r < present ? left - half * LANES : 0);
+        transpose(block);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < LANES; r += 2) split(block[r], block[r + 1], tile + (half * LANES + r) / 2 * 64, stride);
+    }
+}
+
+/// The same of rows of an A that is stored transposed: `present` of them side by side, `left` rows of K.
+INLINE void pack_transposed_rows(const int whole, const float *x, long row, long present, long left, char *tile, long stride) {
+    v16 low[LANES], high[LANES];
+#pragma clang loop unroll(full)
+    for (int k = 0; k < LANES; k++) low[k] = first(whole, x + k * row, whole || k < left ? present : 0);
+    transpose(low);
+#pragma clang loop unroll(full)
+    for (int k = 0; k < LANES; k++) high[k] = first(whole, x + (LANES + k) * row, whole || LANES + k < left ? present : 0);
+    transpose(high);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < LANES; r++) split_neighbours(low[r], high[r], tile + r * 64, stride);
+}
+
+// Operands lie as tiles in the order in which they are multiplied: for every panel of up to BLOCK rows of A or columns of B, for every
+// TILE_DEPTH of K, for every part, one tile or two.
+
+/// Tiles side by side in the panel that begins at `start` of `count` rows or columns.
+INLINE long tiles_at(long start, long count) { return count - start > TILE_ROWS ? 2 : 1; }
+
+/// Packs `count` rows of A or columns of B, `depth` deep, tile by tile. x's rows are rows of K or, where `along`, hold K.
+#define PACK(along, PACK_TILE)                                                                                                          \
+    const long steps = blocks(depth, TILE_DEPTH);                                                                                       \
+    for (long start = 0; start < count; start += BLOCK) {                                                                               \
+        const long side = tiles_at(start, count);                                                                                       \
+        for (long s = 0; s < steps; s++)                                                                                                \
+            for (long t = 0; t < side; t++, tiles += TILE_BYTES) {                                                                      \
+                const long at = start + t * TILE_ROWS, k = s * TILE_DEPTH, present = count - at, left = depth - k;                      \
+                const float *from = along ? x + at * row + k : x + k * row + at;                                                        \
+                if (present >= TILE_ROWS && left >= TILE_DEPTH) PACK_TILE(1, from, row, present, left, tiles, side * TILE_BYTES);       \
+                else PACK_TILE(0, from, row, present, left, tiles, side * TILE_BYTES);                                                  \
+                if (t == side - 1) tiles += (PARTS - 1) * side * TILE_BYTES;                                                            \
+            }                                                                                                                           \
+    }
+
+INLINE void pack_a(const float *x, long row, long depth, long count, char *tiles) { PACK(1, pack_rows) }
+INLINE void pack_transposed_a(const float *x, long row, long depth, long count, char *tiles) { PACK(0, pack_transposed_rows) }
+INLINE void pack_transposed_b(const float *x, long row, long depth, long count, char *tiles) { PACK(1, pack_transposed_columns) }
+
+/// The same of B as it is, row by row, as memory likes to be read.
+INLINE void pack_b(const float *x, long row, long depth, long count, char *tiles) {
+    const long steps = blocks(depth, TILE_DEPTH);
+    for (long k = 0; k < steps * TILE_DEPTH; k += 2)
+        for (long start = 0; start < count; start += TILE_ROWS) {
+            const long panel = start / BLOCK * BLOCK, side = tiles_at(panel, count), left = count - start;
+            char *tile = tiles + steps * PARTS * (panel / TILE_ROWS) * TILE_BYTES
+                + (k / TILE_DEPTH * PARTS * side + (start - panel) / TILE_ROWS) * TILE_BYTES + k % TILE_DEPTH / 2 * 64;
+            const float *from = x + k * row + start;
+            if (left >= TILE_ROWS && k + 1 < depth) split(load(from), load(from + row), tile, side * TILE_BYTES);
+            else split(first(0, from, k < depth ? left : 0), first(0, from + row, k + 1 < depth ? left : 0), tile, side * TILE_BYTES);
+        }
+}
+
+// MARK: Products
+
+/// `OPERATION` on tiles 0 to 3 and what lies at rows of `x` that are `row` floats apart.
+#define FOR_SUMS(OPERATION, x, row)                                                                                                     \
+    OPERATION(0, x, (row) * (long)sizeof(float));                                                                                       \
+    if (wide > 1) OPERATION(1, x + TILE_ROWS, (row) * (long)sizeof(float));                                                             \
+    if (tall > 1) OPERATION(2, x + TILE_ROWS * (row), (row) * (long)sizeof(float));                                                     \
+    if (tall > 1 && wide > 1) OPERATION(3, x + TILE_ROWS * (row) + TILE_ROWS, (row) * (long)sizeof(float));
+
+/// Adds Σ_k A(r, k) B(k, c) to `tall` × `wide` tiles of sums, in the unit's registers 0 to 3.
+INLINE void add_tile_products(const int tall, const int wide, long steps, const char *a, const char *b) {
+#define LOAD_A(part)                                                                                                                    \
+    _tile_loadd(4, a + part * tall * TILE_BYTES, 64);                                                                                   \
+    if (tall > 1) _tile_loadd(5, a + (part * tall + 1) * TILE_BYTES, 64);
+#define LOAD_B(part)                                                                                                                    \
+    _tile_loadd(6, b + part * wide * TILE_BYTES, 64);                                                                                   \
+    if (wide > 1) _tile_loadd(7, b + (part * wide + 1) * TILE_BYTES, 64);
+#define ADD_PRODUCTS                                                                                                                    \
+    _tile_dpbf16ps(0, 4, 6);                                                                                                            \
+    if (wide > 1) _tile_dpbf16ps(1, 4, 7);                                                                                              \
+    if (tall > 1) _tile_dpbf16ps(2, 5, 6);                                                                                              \
+    if (tall > 1 && wide > 1) _tile_dpbf16ps(3, 5, 7);
+    for (long s = 0; s < steps; s++, a += PARTS * tall * TILE_BYTES, b += PARTS * wide * TILE_BYTES) {
+        // In an order in which an operand stays: seven loads for six products.
+        LOAD_A(1) LOAD_B(1) ADD_PRODUCTS
+        LOAD_A(0) ADD_PRODUCTS
+        LOAD_B(2) ADD_PRODUCTS
+        LOAD_B(0) ADD_PRODUCTS
+        LOAD_A(1) ADD_PRODUCTS
+        LOAD_A(2) ADD_PRODUCTS
+    }
+}
+
+/// C = alpha · A · B, added to C where asked, for the `rows` × `columns` that are there of tall × wide tiles. `edge` is a block of scratch.
+INLINE void block(
+    const int tall, const int wide, long steps, const char *a, const char *b, long rows, long columns, float alpha, int accumulate, float *c,
+    long stride, float *edge) {
+    const int whole = rows == tall * TILE_ROWS && columns == wide * TILE_ROWS;
+    // With alpha = 1 sums go on from C, in place or, where the block is not whole, through the scratch.
+    const int goes_on = accumulate && alpha == 1;
+    float *sums = whole && alpha == 1 ? c : edge;
+    const long row = sums == c ? stride : BLOCK;
+    if (goes_on) {
+        if (sums == edge)
+            for (long r = 0; r < rows; r++)
+                FOR_VECTORS(x, columns, part, { store(edge + r * BLOCK + x, get(c + r * stride + x, part)); });
+        FOR_SUMS(_tile_loadd, sums, row)
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    add_tile_products(tall, wide, steps, a, b);
+    FOR_SUMS(_tile_stored, sums, row)
+    if (sums == edge)
+        for (long r = 0; r < rows; r++, c += stride)
+            FOR_VECTORS(x, columns, part, {
+                v16 value = alpha * load(edge + r * BLOCK + x);
+                put(c + x, accumulate && !goes_on ? get(c + x, part) + value : value, part);
+            });
+}
+
+/// Depth of the blocks that K is cut into: equal ones, but for being whole tiles.
+static long unit_depth(long depth) { return blocks(blocks(depth, blocks(depth, MOST_DEPTH)), TILE_DEPTH) * TILE_DEPTH; }
+
+/// Columns of each block of B.
+static long unit_width(long columns, long deep) {
+    const long most = BLOCK_ELEMENTS / deep / BLOCK * BLOCK;
+    return blocks(blocks(columns, blocks(columns, most)), BLOCK) * BLOCK;
+}
+
+long unit_product_scratch(long columns, long depth) {
+    const long deep = unit_depth(depth);
+    // What is there may begin anywhere: a line more.
+    return ((unit_width(columns, deep) + BLOCK) * deep * PARTS * 2 + 64) / (long)sizeof(float) + BLOCK * BLOCK;
+}
+
+void unit_product(
+    long rows, long columns, long depth, const float *a, long a_stride, int a_transposed, const float *b, long b_stride, int b_transposed,
+    float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *epilogue, float *scratch) {
+    static const struct {
+        uint8_t palette, start_row, reserved[14];
+        uint16_t bytes[16];
+        uint8_t rows[16];
+    } shapes = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
+    const long deep = unit_depth(depth), wide = unit_width(columns, deep);
+    float *edge = (float *)(((uintptr_t)scratch + 63) / 64 * 64);
+    char *strip = (char *)(edge + BLOCK * BLOCK), *panels = strip + BLOCK * deep * PARTS * 2;
+    _tile_loadconfig(&shapes);
+    for (long k = 0; k < depth; k += deep) {
+        const long here = least(deep, depth - k), steps = blocks(here, TILE_DEPTH);
+        const int adds = accumulate || k > 0, last = k + deep >= depth;
+        for (long j = 0; j < columns; j += wide) {
+            const long width = least(wide, columns - j);
+            if (b_transposed) pack_transposed_b(b + j * b_stride + k, b_stride, here, width, panels);
+            else pack_b(b + k * b_stride + j, b_stride, here, width, panels);
+            for (long i = 0; i < rows; i += BLOCK) {
+                const long height = least(BLOCK, rows - i);
+                if (a_transposed) pack_transposed_a(a + k * a_stride + i, a_stride, here, height, strip);
+                else pack_a(a + i * a_stride + k, a_stride, here, height, strip);
+                float *c_here = c + i * c_stride + j;
+                const char *panel = panels;
+                for (long x = 0; x < width; x += BLOCK) {
+                    const long side = tiles_at(x, width), present = least(BLOCK, width - x);
+                    if (height > TILE_ROWS) {
+                        if (side > 1) block(2, 2, steps, strip, panel, height, present, alpha, adds, c_here + x, c_stride, edge);
+                        else block(2, 1, steps, strip, panel, height, present, alpha, adds, c_here + x, c_stride, edge);
+                    } else {
+                        if (side > 1) block(1, 2, steps, strip, panel, height, present, alpha, adds, c_here + x, c_stride, edge);
+                        else block(1, 1, steps, strip, panel, height, present, alpha, adds, c_here + x, c_stride, edge);
+                    }
+                    panel += steps * PARTS * side * TILE_BYTES;
+                }
+                if (last && epilogue) finish(epilogue, i, j, height, width, c_here, c_stride);
+            }
+        }
+    }
+    _tile_release();
+}
+
+#pragma clang attribute pop
+
+#endif
