@@ -1,10 +1,11 @@
 // Matrix products in float32 on the CPU's matrix unit (Intel AMX), which multiplies tiles of bfloat16 and sums in float32, sixteen times as
 // fast as vector registers multiply float32. Not here: products without it, and which of the two is used (Product.c).
 //
-// A float32 has 24 significant bits and is the sum of three bfloat16 of 8: x = x₀ + x₁ + x₂, each the nearest to what is left, exact down to
-// 2^-110. Of the nine products of parts, six are formed: x₀y₀, x₀y₁, x₁y₀, x₁y₁, x₀y₂, x₂y₀. What is left out, x₁y₂ + x₂y₁ + x₂y₂, is below
-// 2^-25 |xy|, less than what rounding xy to float32 costs. Sums go through fewer roundings than one by one: the unit adds 32 products to an
-// element at a time. An infinity becomes NaN (∞ − ∞ is its second part); parts below 2^-126 are zero.
+// A float32 has 24 significant bits and is the sum of three bfloat16 of 8: x = x₀ + x₁ + x₂, each the nearest to what is left, exact down
+// to 2^-110. Of the nine products of parts, six are formed: x₀y₀, x₀y₁, x₁y₀, x₁y₁, x₀y₂, x₂y₀. What is left out, x₁y₂ + x₂y₁ + x₂y₂, is
+// at most 2^-24 |xy| (|x₁| ≤ 2^-8 |x|, |x₂| ≤ 2^-17 |x|): no more than rounding xy to float32 costs. Sums go through fewer roundings than
+// one by one: the unit adds 32 products to an element at a time. An infinity becomes NaN (∞ − ∞ is its second part); so does a number that
+// rounds to one; parts below 2^-126 are zero.
 // Sources: Henry, Tang and Heinecke, "Leveraging the bfloat16 Artificial Intelligence Datatype for Higher-Precision Computations",
 // ARITH 2019; Intel 64 and IA-32 Architectures Software Developer's Manual, TDPBF16PS.
 //

@@ -103,7 +103,7 @@ private struct Report: Encodable {
 
     private var matrixUnit: String {
         if products == .matrix { return "AMX, for float32 products" }
-        return ProductUnit.present.contains(.matrix) ? "AMX, switched off by FANOISE_MATRIX_UNIT" : "none"
+        return ProductUnit.present.contains(.matrix) ? "AMX, switched off by FANOISE_MATRIX_UNIT=0" : "none"
     }
 
     var table: String {

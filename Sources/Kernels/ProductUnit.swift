@@ -16,8 +16,8 @@ public enum ProductUnit: String, Sendable, Encodable {
     /// Those of this machine that this process may use.
     public static let present: [ProductUnit] = fanoise_has_matrix_unit() == 0 ? [.vector] : [.vector, .matrix]
 
-    /// The one that is used: the matrix unit where it is present, unless the environment has `FANOISE_MATRIX_UNIT=off`.
+    /// The one that is used: the matrix unit where it is present, unless the environment has `FANOISE_MATRIX_UNIT=0`.
     public static let used: ProductUnit =
-        present.contains(.matrix) && ProcessInfo.processInfo.environment["FANOISE_MATRIX_UNIT"] != "off"
+        present.contains(.matrix) && ProcessInfo.processInfo.environment["FANOISE_MATRIX_UNIT"] != "0"
         ? .matrix : .vector
 }
