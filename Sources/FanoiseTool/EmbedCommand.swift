@@ -28,6 +28,8 @@ struct EmbedCommand: ParsableCommand {
     @OptionGroup var source: CheckpointOptions
     @Option(help: "The rows to embed.") var input: String
     @Option(help: "query or target.") var side: Side
+    @Option(help: "The column to read; without it that of the run's configuration, or one with a recognised name.")
+    var column: String?
     @Option(help: "Array to write (.npy, rows × embedding width).") var output: String
     @Option(help: "float32 or float16.") var dtype = RowType.float32
     @Option(name: [.customLong("chunk"), .customLong("batch")], help: "Rows encoded at a time.") var chunk = 256
@@ -43,7 +45,7 @@ struct EmbedCommand: ParsableCommand {
     }
 
     func run() throws {
-        let (source, input, side, output, json) = (source, input, side, output, json)
+        let (source, input, side, column, output, json) = (source, input, side, column, output, json)
         var options = TrainedModel.EmbeddingOptions()
         (options.type, options.chunk, options.secondsBetweenSaves) = (dtype, chunk, saveEvery)
         try requireNoInput(output, among: [input])
@@ -53,7 +55,7 @@ struct EmbedCommand: ParsableCommand {
         try world.run { [options] communicator in
             let model = try source.model(communicator)
             // One rank that ends before the others would have them stopped by a signal, and say so.
-            let rows = try agreed(communicator) { try model.rows(of: input, side: side) }
+            let rows = try agreed(communicator) { try model.rows(of: input, side: side, field: column) }
             StopSignals.endAtOnce(false)
             let done = try model.writeEmbeddings(
                 of: rows, side: side, to: output, options: options, say: { if communicator.rank == 0 { tell($0) } },

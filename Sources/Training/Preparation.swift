@@ -49,11 +49,15 @@ extension RunConfig {
         return column(side).name ?? (side == .query ? "anchor" : "positive")
     }
 
-    /// One side of data that may have no other: in the field that the configuration names, or one whose name is recognised.
-    func sideSource(_ path: String, _ side: Side) throws -> any PairSource {
+    /// One side of data that may have no other: in `field` or, without one, in the field that the configuration names, or one whose name is
+    /// recognised.
+    func sideSource(_ path: String, _ side: Side, field: String? = nil) throws -> any PairSource {
         var columns = columns()
         (columns.negatives, columns.only) = ([], side == .query ? .query : .target)
-        columns.recognisesOthers = true
+        columns.recognisesOthers = field == nil
+        if let field {
+            if side == .query { columns.query.name = field } else { columns.target.name = field }
+        }
         return try SourceDescription(paths: [path], columns: columns).open()
     }
 

@@ -118,12 +118,17 @@ public struct TrainedModel {
     }
 
     /// The rows of a file that can be embedded as one side. Local.
-    public func rows(of path: String, side: Side) throws -> EmbeddableRows {
+    ///
+    /// - Parameter field: where they lie; nil: where the configuration says or, in a row without that, under a recognised name.
+    public func rows(of path: String, side: Side, field: String? = nil) throws -> EmbeddableRows {
         let column = configuration.column(side)
         if column.kind == .text, !DataFormat.isTold(by: path) {
+            guard field == nil else {
+                throw Failure(.usage, "\(path) is read as plain text, one a line, which has no columns; leave --column out")
+            }
             return try EmbeddableRows(TextLines(path: path, prefix: column.prefix))
         }
-        return EmbeddableRows(try configuration.sideSource(path, side))
+        return EmbeddableRows(try configuration.sideSource(path, side, field: field), field: field)
     }
 
     /// Whether arrays are what one side encodes.
@@ -171,7 +176,10 @@ public struct TrainedModel {
 public struct EmbeddableRows: Sendable {
     let source: any PairSource
 
-    init(_ source: any PairSource) { self.source = source }
+    /// The field that was asked for, if any.
+    let field: String?
+
+    init(_ source: any PairSource, field: String? = nil) { (self.source, self.field) = (source, field) }
 
     public var count: Int { source.count }
 

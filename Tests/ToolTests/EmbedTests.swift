@@ -20,6 +20,33 @@ import Testing
         try tiny.write("many.txt", lines: (0..<rows).map { "text \($0 * 7919 % 1000) \(changed ? "b" : "a")" })
     }
 
+    /// Data whose column has a name that nobody knows: named by `--column`, it is what it says.
+    @Test func aColumnOfAnyName() throws {
+        let tiny = try TinyRun()
+        #expect(try tiny.train().code == 0)
+        let texts = ["a red cat", "two birds", "nothing"]
+        try tiny.write("plain.txt", lines: texts)
+        try tiny.write("named.jsonl", lines: texts.map { #"{"wort": "\#($0)", "text": "something else"}"# })
+        try tiny.write("unknown.jsonl", lines: texts.map { #"{"wort": "\#($0)"}"# })
+        func embed(_ input: String, _ output: String, _ more: [String] = []) throws -> Outcome {
+            try Program.run(
+                [
+                    "embed", "--run", tiny.run, "--input", tiny.folder.file(input), "--side", "target", "--output",
+                    tiny.folder.file(output),
+                ] + more)
+        }
+        #expect(try embed("plain.txt", "plain.npy").code == 0)
+        let named = try embed("named.jsonl", "named.npy", ["--column", "wort"])
+        #expect(named.code == 0, "\(named.errors)")
+        let arrays = try ["plain.npy", "named.npy"].map { try Data(contentsOf: URL(fileURLWithPath: tiny.folder.file($0))) }
+        #expect(arrays[0] == arrays[1])
+        let unknown = try embed("unknown.jsonl", "unknown.npy")
+        #expect(unknown.code == 65 && unknown.errors.contains("--column"), "\(unknown.errors)")
+        let missing = try embed("unknown.jsonl", "unknown.npy", ["--column", "text"])
+        #expect(missing.code == 65 && missing.errors.contains("the field text is missing"), "\(missing.errors)")
+        #expect(try embed("plain.txt", "other.npy", ["--column", "wort"]).code == 64)
+    }
+
     /// Killed where it stands, it goes on behind the rows that were saved; the bytes are those of the undisturbed job at any number of
     /// ranks.
     @Test func killedAndBegunAgain() throws {

@@ -129,11 +129,14 @@ struct RowMapper: Sendable {
             let known = ColumnNames.candidates(Column(nil, column.kind), side, other: other).first {
                 present.contains($0)
             }
-            let advice = known.map { "; data.\(role).column: auto would take \($0)" } ?? ""
+            let advice =
+                known.map { "; data.\(role).column: auto would take \($0)" }
+                ?? (columns.recognisesOthers && columns.only != nil ? "; `fanoise embed` takes another with --column" : "")
             return "the field \(name) is missing; \(there)\(advice)"
         }
         return
             "no field is known to hold the \(role)'s \(column.kind.rawValue); \(there). Name it in data.\(role).column"
+            + (columns.only == nil ? "" : ", or with --column of `fanoise embed`")
     }
 
     /// The fields that hold negatives: those that are named, or that are there under a recognised name.

@@ -49,13 +49,13 @@ extension TrainedModel {
         let side = try agreed(communicator) { try sideRows(rows.source, side: side, unitRows: options.chunk) }
         let writer = try agreed(communicator) { () -> ResumableNPYWriter? in
             guard communicator.rank == 0 else { return nil }
-            return try ResumableNPYWriter(
-                path: path, rows: rows.count, columns: columns, type: options.type,
-                made: [
-                    "the model": identity, "the input": String(rows.fingerprint, radix: 16),
-                    "the side": side.units.side.rawValue, "--chunk": String(options.chunk),
-                    "--dtype": options.type.rawValue, "the number of rows": String(rows.count),
-                ])
+            var made = [
+                "the model": identity, "the input": String(rows.fingerprint, radix: 16),
+                "the side": side.units.side.rawValue, "--chunk": String(options.chunk),
+                "--dtype": options.type.rawValue, "the number of rows": String(rows.count),
+            ]
+            made["--column"] = rows.field
+            return try ResumableNPYWriter(path: path, rows: rows.count, columns: columns, type: options.type, made: made)
         }
         let resumed = Buffer<Int64>([Int64(writer?.resumedRows ?? 0)])
         try communicator.broadcast(resumed)
