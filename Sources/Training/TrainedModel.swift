@@ -124,7 +124,8 @@ public struct TrainedModel {
         let column = configuration.column(side)
         if column.kind == .text, !DataFormat.isTold(by: path) {
             guard field == nil else {
-                throw Failure(.usage, "\(path) is read as plain text, one a line, which has no columns; leave --column out")
+                throw Failure(
+                    .usage, "\(path) is read as plain text, one a line, which has no columns; leave --column out")
             }
             return try EmbeddableRows(TextLines(path: path, prefix: column.prefix))
         }

@@ -38,7 +38,9 @@ import Testing
         #expect(try embed("plain.txt", "plain.npy").code == 0)
         let named = try embed("named.jsonl", "named.npy", ["--column", "wort"])
         #expect(named.code == 0, "\(named.errors)")
-        let arrays = try ["plain.npy", "named.npy"].map { try Data(contentsOf: URL(fileURLWithPath: tiny.folder.file($0))) }
+        let arrays = try ["plain.npy", "named.npy"].map {
+            try Data(contentsOf: URL(fileURLWithPath: tiny.folder.file($0)))
+        }
         #expect(arrays[0] == arrays[1])
         let unknown = try embed("unknown.jsonl", "unknown.npy")
         #expect(unknown.code == 65 && unknown.errors.contains("--column"), "\(unknown.errors)")

@@ -131,7 +131,8 @@ struct RowMapper: Sendable {
             }
             let advice =
                 known.map { "; data.\(role).column: auto would take \($0)" }
-                ?? (columns.recognisesOthers && columns.only != nil ? "; `fanoise embed` takes another with --column" : "")
+                ?? (columns.recognisesOthers && columns.only != nil
+                    ? "; `fanoise embed` takes another with --column" : "")
             return "the field \(name) is missing; \(there)\(advice)"
         }
         return

@@ -55,7 +55,8 @@ extension TrainedModel {
                 "--dtype": options.type.rawValue, "the number of rows": String(rows.count),
             ]
             made["--column"] = rows.field
-            return try ResumableNPYWriter(path: path, rows: rows.count, columns: columns, type: options.type, made: made)
+            return try ResumableNPYWriter(
+                path: path, rows: rows.count, columns: columns, type: options.type, made: made)
         }
         let resumed = Buffer<Int64>([Int64(writer?.resumedRows ?? 0)])
         try communicator.broadcast(resumed)
