@@ -1,11 +1,12 @@
 // Matrix products in float32 on the CPU's matrix unit (Intel AMX), which multiplies tiles of bfloat16 and sums in float32, sixteen times as
 // fast as vector registers multiply float32. Not here: products without it, and which of the two is used (Product.c).
 //
-// A float32 has 24 significant bits and is the sum of three bfloat16 of 8: x = x₀ + x₁ + x₂, each the nearest to what is left, exact down
-// to 2^-110. Of the nine products of parts, six are formed: x₀y₀, x₀y₁, x₁y₀, x₁y₁, x₀y₂, x₂y₀. What is left out, x₁y₂ + x₂y₁ + x₂y₂, is
-// at most 2^-24 |xy| (|x₁| ≤ 2^-8 |x|, |x₂| ≤ 2^-17 |x|): no more than rounding xy to float32 costs. Sums go through fewer roundings than
-// one by one: the unit adds 32 products to an element at a time. An infinity becomes NaN (∞ − ∞ is its second part); so does a number that
-// rounds to one; parts below 2^-126 are zero.
+// A float32 has 24 significant bits and is the sum of three bfloat16 of 8: x = x₀ + x₁ + x₂, each the nearest to what is left; exactly, where
+// |x| ≥ 2^-103. Of the nine products of parts, six are formed: x₀y₀, x₀y₁, x₁y₀, x₁y₁, x₀y₂, x₂y₀. What is left out, x₁y₂ + x₂y₁ + x₂y₂,
+// is at most 2^-24 |xy| (|x₁| ≤ 2^-8 |x|, |x₂| ≤ 2^-17 |x|): no more than rounding xy to float32 costs. The unit sums 32 products apart, in two
+// chains of 16, before they meet the element: a long sum is rounded along a shorter way.
+// At the ends of the range: an infinity becomes NaN (∞ − ∞ is its second part), and so does what rounds to one; a result within 2^-8 of the
+// largest number may become infinite; parts, products of parts and sums below 2^-126 are zero.
 // Sources: Henry, Tang and Heinecke, "Leveraging the bfloat16 Artificial Intelligence Datatype for Higher-Precision Computations",
 // ARITH 2019; Intel 64 and IA-32 Architectures Software Developer's Manual, TDPBF16PS.
 //
@@ -18,7 +19,7 @@
 #include <string.h>
 
 // From here on everything is compiled for a CPU with the unit, what is included too.
-#pragma clang attribute push(__attribute__((target("arch=sapphirerapids"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v4,amx-tile,amx-bf16,avx512bf16"))), apply_to = function)
 
 #include "Product.h"
 #include "Tile.h"
@@ -173,13 +174,13 @@ INLINE void add_tile_products(const int tall, const int wide, long steps, const 
         FETCH(a + a_step, 8 * tall * n + 8)                                                                                             \
     }
     for (long s = 0; s < steps; s++, a += a_step, b += b_step) {
-        // In an order in which an operand stays: seven loads for six products.
-        LOAD_A(1) LOAD_B(1) ADD_PRODUCTS(0)
-        LOAD_A(0) ADD_PRODUCTS(1)
-        LOAD_B(2) ADD_PRODUCTS(2)
-        LOAD_B(0) ADD_PRODUCTS(3)
-        LOAD_A(1) ADD_PRODUCTS(4)
-        LOAD_A(2) ADD_PRODUCTS(5)
+        // The largest last, so that small ones are summed without its rounding, in an order in which an operand stays: seven loads.
+        LOAD_A(2) LOAD_B(0) ADD_PRODUCTS(0)
+        LOAD_A(1) ADD_PRODUCTS(1)
+        LOAD_B(1) ADD_PRODUCTS(2)
+        LOAD_A(0) ADD_PRODUCTS(3)
+        LOAD_B(2) ADD_PRODUCTS(4)
+        LOAD_B(0) ADD_PRODUCTS(5)
     }
 }
 

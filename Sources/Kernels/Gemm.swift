@@ -82,6 +82,7 @@ func product(
     alpha: Float = 1, accumulates: Bool = false, epilogue: Epilogue? = nil, on unit: ProductUnit = .used
 ) {
     let (m, n, k) = (c.rows, c.columns, transposeA == .none ? a.columns : a.rows)
+    precondition(unit == .vector || ProductUnit.present.contains(unit), "this machine has no \(unit) unit")
     precondition(epilogue == nil || c.stride == n, "an epilogue on rows of \(n), \(c.stride) apart")
     let onUnit: Int32 = unit == .matrix ? 1 : 0
     /// The part of C with these rows and columns.

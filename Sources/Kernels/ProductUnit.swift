@@ -18,6 +18,6 @@ public enum ProductUnit: String, Sendable, Encodable {
 
     /// The one that is used: the matrix unit where it is present, unless the environment has `FANOISE_MATRIX_UNIT=0`.
     public static let used: ProductUnit =
-        present.contains(.matrix) && ProcessInfo.processInfo.environment["FANOISE_MATRIX_UNIT"] != "0"
+        ProcessInfo.processInfo.environment["FANOISE_MATRIX_UNIT"] != "0" && present.contains(.matrix)
         ? .matrix : .vector
 }

@@ -30,10 +30,10 @@ struct GemmTests {
     ]
 
     @Test(
-        // The last three are cut into blocks: of K, of B's columns, of the columns of a transposed A.
+        // The last four are cut into blocks: of K, of B's columns, of the columns of a transposed A, of B's columns on either unit.
         arguments: [
             (1, 1, 1), (3, 5, 2), (17, 31, 13), (64, 8, 33), (5, 3, 0), (0, 4, 3), (7, 50, 1600), (9, 600, 350),
-            (150, 20, 300),
+            (150, 20, 300), (40, 700, 350),
         ],
         [(1, 0), (0.5, 0), (2, 1), (1, -0.5)] as [(Float, Float)])
     func equalsTheDefinition(shape: (m: Int, n: Int, k: Int), scales: (alpha: Float, beta: Float)) {

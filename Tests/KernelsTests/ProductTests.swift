@@ -48,6 +48,10 @@ struct ProductTests {
 
     @Test(arguments: [(61, 130, 900), (3, 17, 5)], GemmTests.transpositions.indices)
     func rowsDoNotDependOnTheirBatch(shape: (m: Int, n: Int, k: Int), which: Int) {
+        for unit in ProductUnit.present { rowsDoNotDependOnTheirBatch(shape, which, unit) }
+    }
+
+    private func rowsDoNotDependOnTheirBatch(_ shape: (m: Int, n: Int, k: Int), _ which: Int, _ unit: ProductUnit) {
         let (left, right) = GemmTests.transpositions[which]
         let (m, n, k) = shape
         let a = sample(m * k, 1)
@@ -56,14 +60,14 @@ struct ProductTests {
             ? Matrix(sample(k * n, 2), rows: k, columns: n) : Matrix(sample(n * k, 2), rows: n, columns: k)
         let whole = Floats(count: m * n)
         let stored = left == .none ? Matrix(a, rows: m, columns: k) : Matrix(a, rows: k, columns: m)
-        gemm(stored, left, b, right, into: Matrix(whole, rows: m, columns: n))
+        gemm(stored, left, b, right, into: Matrix(whole, rows: m, columns: n), on: unit)
         for row in 0..<m {
             let alone = Floats(count: n)
             let part =
                 left == .none
                 ? Matrix(a, offset: row * k, rows: 1, columns: k)
                 : Matrix(a, offset: row, rows: k, columns: 1, stride: m)
-            gemm(part, left, b, right, into: Matrix(alone, rows: 1, columns: n))
+            gemm(part, left, b, right, into: Matrix(alone, rows: 1, columns: n), on: unit)
             #expect(alone.array == whole[row * n..<(row + 1) * n].array)
         }
     }
