@@ -8,7 +8,8 @@ the same. *n × t* is n processes of t threads. A value is the median of the rou
 times fanoise is better than that arm: of the medians, and in parentheses the median of the ratios of single rounds, which slow hours of
 a shared machine touch less. GFLOP/s counts what the mathematics needs, once for all arms (`Benchmarks/harness/flops.py`): padding and
 recomputation are not useful. *Of peak* is that over the rate of large float32 products in vector registers that `fanoise doctor`
-measured just before and after the case; on the matrix unit of a processor that has one, products may be faster than that. Memory is the largest proportional resident size of all processes of an arm, looked at whenever their resident size has grown.
+measured just before and after the case; on the matrix unit of a processor that has one, products may be faster than that. Memory is the
+largest proportional resident size of all processes of an arm, looked at whenever their resident size has grown.
 """
 
 

@@ -1,5 +1,6 @@
 // Matrix products in float32 on the CPU's matrix unit (Intel AMX), which multiplies tiles of bfloat16 and sums in float32, sixteen times as
-// fast as vector registers multiply float32. Not here: products without it, and which of the two is used (Product.c).
+// fast as vector registers multiply float32. Not here: products without it (Product.c), which of the two is used
+// (Kernels/ProductUnit.swift).
 //
 // A float32 has 24 significant bits and is the sum of three bfloat16 of 8: x = x₀ + x₁ + x₂, each the nearest to what is left; exactly, where
 // |x| ≥ 2^-103. Of the nine products of parts, six are formed: x₀y₀, x₀y₁, x₁y₀, x₁y₁, x₀y₂, x₂y₀. What is left out, x₁y₂ + x₂y₁ + x₂y₂,
@@ -108,15 +109,16 @@ INLINE long tiles_at(long start, long count) { return count - start > TILE_ROWS 
 #define PACK(along, PACK_TILE)                                                                                                          \
     const long steps = blocks(depth, TILE_DEPTH);                                                                                       \
     for (long start = 0; start < count; start += BLOCK) {                                                                               \
-        const long side = tiles_at(start, count);                                                                                       \
+        const long side = tiles_at(start, count), part = side * TILE_BYTES;                                                             \
         for (long s = 0; s < steps; s++)                                                                                                \
-            for (long t = 0; t < side; t++, tiles += TILE_BYTES) {                                                                      \
+            for (long t = 0; t < side; t++) {                                                                                           \
                 const long at = start + t * TILE_ROWS, k = s * TILE_DEPTH, present = count - at, left = depth - k;                      \
                 const float *from = along ? x + at * row + k : x + k * row + at;                                                        \
-                if (present >= TILE_ROWS && left >= TILE_DEPTH) PACK_TILE(1, from, row, present, left, tiles, side * TILE_BYTES);       \
-                else PACK_TILE(0, from, row, present, left, tiles, side * TILE_BYTES);                                                  \
-                if (t == side - 1) tiles += (PARTS - 1) * side * TILE_BYTES;                                                            \
+                char *tile = tiles + s * PARTS * part + t * TILE_BYTES;                                                                 \
+                if (present >= TILE_ROWS && left >= TILE_DEPTH) PACK_TILE(1, from, row, present, left, tile, part);                     \
+                else PACK_TILE(0, from, row, present, left, tile, part);                                                                \
             }                                                                                                                           \
+        tiles += steps * PARTS * part;                                                                                                  \
     }
 
 INLINE void pack_a(const float *x, long row, long depth, long count, char *tiles) { PACK(1, pack_rows) }

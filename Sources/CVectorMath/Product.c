@@ -1,5 +1,5 @@
-// Matrix products in float32 in vector registers, and which way is gone. Not here: the other way (MatrixUnit.c), how products are cut among
-// threads (Kernels/Gemm.swift).
+// Matrix products in float32, in vector registers or on the matrix unit as the caller asks. Not here: the latter (MatrixUnit.c), how products
+// are cut among threads (Kernels/Gemm.swift).
 //
 // Shapes: C_MN (+)= A_MK · B_KN. B is copied, a block at a time, to panels that one register tile is wide and that stay in the second
 // cache; strips of A, one tile high, stay in the first. The blocks of K depend on K alone: an element of C is the same sum in the same

@@ -85,13 +85,15 @@ struct ProductTests {
             ? Matrix(sample(k * n, 2), rows: k, columns: n) : Matrix(sample(n * k, 2), rows: n, columns: k)
         let before = blasThreads()
         defer { setBLASThreads(before) }
-        let results = [1, 3].map { threads in
-            setBLASThreads(threads)
-            let c = sample(m * n, 3)
-            gemm(a, left, b, right, into: Matrix(c, rows: m, columns: n), alpha: 0.5, beta: 1)
-            return c.array
+        for unit in ProductUnit.present {
+            let results = [1, 3].map { threads in
+                setBLASThreads(threads)
+                let c = sample(m * n, 3)
+                gemm(a, left, b, right, into: Matrix(c, rows: m, columns: n), alpha: 0.5, beta: 1, on: unit)
+                return c.array
+            }
+            #expect(results[0] == results[1], "\(unit)")
         }
-        #expect(results[0] == results[1])
     }
 
     @Test(

@@ -76,7 +76,8 @@ import Testing
         #expect(outcome.code == 0)
         let json = try outcome.json()
         for key in [
-            "processor", "cores", "physical_cores", "memory_bytes", "simd", "blas_core", "suggestion", "advice",
+            "processor", "cores", "physical_cores", "memory_bytes", "simd", "products", "blas_core", "suggestion",
+            "advice",
         ] {
             #expect(json[key] != nil, "\(key)")
         }

@@ -69,8 +69,11 @@ enum Program {
     static let patience = ProcessInfo.processInfo.environment["TEST_PATIENCE"].flatMap(Int.init) ?? 1
 
     /// Runs `fanoise` to its end, for at most `seconds`.
-    static func run(_ arguments: [String], _ start: Start = .alone, seconds: Int = 60) throws -> Outcome {
-        try RunningProgram(arguments, start, limit: ["timeout", "-k", "5", "\(seconds * patience)"]).outcome()
+    static func run(
+        _ arguments: [String], _ start: Start = .alone, seconds: Int = 60, wrapper: [String] = []
+    ) throws -> Outcome {
+        let limit = ["timeout", "-k", "5", "\(seconds * patience)"]
+        return try RunningProgram(arguments, start, limit: limit, wrapper: wrapper).outcome()
     }
 }
 
@@ -79,14 +82,16 @@ final class RunningProgram {
     private let process = Process()
     private let folder: TemporaryFolder
 
-    /// - Parameter limit: words before the command. Without `timeout`, signals reach the program (or mpirun) itself.
-    init(_ arguments: [String], _ start: Start, limit: [String] = []) throws {
+    /// - Parameters:
+    ///   - limit: words before the command. Without `timeout`, signals reach the program (or mpirun) itself.
+    ///   - wrapper: words before the program, on every rank.
+    init(_ arguments: [String], _ start: Start, limit: [String] = [], wrapper: [String] = []) throws {
         folder = try TemporaryFolder()
         var words = limit
         if case .mpi(let count) = start {
             words += ["mpirun", "-n", "\(count)", "--oversubscribe", "--bind-to", "none"]
         }
-        words += [Program.path] + arguments
+        words += wrapper + [Program.path] + arguments
         if case .threads(let count) = start { words += ["--ranks", "\(count)"] }
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = words

@@ -39,12 +39,16 @@ func ramp(_ count: Int) -> Floats { Floats((0..<count).map { Float($0 &* 2_654_4
 print("BLAS core \(blasCoreName())")
 setBLASThreads(1)
 
-for (m, n, k) in [(2176, 384, 128), (2176, 512, 128), (2048, 768, 768)] {
+for (m, n, k) in [
+    (2176, 384, 128), (2176, 512, 128), (4096, 384, 384), (2048, 768, 768), (4096, 384, 1536), (16, 384, 384), (1, 384, 384),
+] {
     let (a, b, c) = (ramp(m * k), ramp(n * k), Floats(count: m * n))
-    report("gemm \(m)×\(n)×\(k), B transposed", 2 * Double(m * n * k), "GFLOP") {
-        gemm(
-            Matrix(a, rows: m, columns: k), .none, Matrix(b, rows: n, columns: k), .transposed,
-            into: Matrix(c, rows: m, columns: n))
+    for unit in ProductUnit.present {
+        report("gemm \(m)×\(n)×\(k), B transposed, \(unit) unit", 2 * Double(m * n * k), "GFLOP") {
+            gemm(
+                Matrix(a, rows: m, columns: k), .none, Matrix(b, rows: n, columns: k), .transposed,
+                into: Matrix(c, rows: m, columns: n), on: unit)
+        }
     }
 }
 
