@@ -20,16 +20,16 @@
 #include <string.h>
 
 // From here on everything is compiled for a CPU with the unit, what is included too.
-#pragma clang attribute push(__attribute__((target("arch=x86-64-v4,amx-tile,amx-bf16,avx512bf16"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v4,amx-tile,amx-bf16"))), apply_to = function)
 
 #include "Product.h"
 #include "Tile.h"
 
 enum {
     PARTS = 3,
-    /// A tile: rows of 64 bytes, each 16 pairs of bfloat16, neighbours in K.
+    /// A tile: rows of 64 bytes, each 16 pairs of bfloat16. It is free which k meet in a pair, as long as A and B agree: k and k + 16.
     TILE_ROWS = 16,
-    TILE_DEPTH = 32,
+    TILE_DEPTH = 2 * LANES,
     TILE_BYTES = 1024,
     /// Two by two tiles are summed at a time.
     BLOCK = 2 * TILE_ROWS,
@@ -40,24 +40,20 @@ enum {
 
 // MARK: Parts
 
+typedef uint32_t u16 __attribute__((ext_vector_type(LANES)));
+
 /// Sixteen pairs (x_i, y_i), as `PARTS` vectors of sixteen pairs of bfloat16 at `parts`, `stride` bytes apart.
 INLINE void split(v16 x, v16 y, char *parts, long stride) {
-    const __m512i paired = _mm512_set_epi16(
-        31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const u16 half = 0x8000, top = 0xFFFF0000;
 #pragma clang loop unroll(full)
     for (int part = 0; part < PARTS; part++) {
-        const __m512i both = _mm512_permutexvar_epi16(paired, (__m512i)_mm512_cvtne2ps_pbh((__m512)y, (__m512)x));
-        _mm512_store_si512(parts + part * stride, both);
-        x -= (v16)_mm512_slli_epi32(both, 16);
-        y -= (v16)_mm512_and_si512(both, _mm512_set1_epi32((int)0xFFFF0000));
+        // Rounded on the bits, half away from zero. The last part is a bfloat16 already.
+        const u16 carry = part < PARTS - 1 ? half : (u16)0;
+        const u16 low = (u16)x + carry, high = ((u16)y + carry) & top;
+        *(u16 *)(parts + part * stride) = low >> 16 | high;
+        x -= (v16)(low & top);
+        y -= (v16)high;
     }
-}
-
-/// The same of 32 neighbours.
-INLINE void split_neighbours(v16 low, v16 high, char *parts, long stride) {
-    split(
-        __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
-        __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), parts, stride);
 }
 
 /// The `count` first of 16 floats, zeros after them; all of them where `whole`.
@@ -69,34 +65,33 @@ INLINE v16 first(const int whole, const float *p, long count) {
 INLINE void pack_rows(const int whole, const float *x, long row, long present, long left, char *tile, long stride) {
     for (long r = 0; r < TILE_ROWS; r++) {
         const long live = r < present ? left : 0;
-        split_neighbours(first(whole, x + r * row, live), first(whole, x + r * row + LANES, live - LANES), tile + r * 64, stride);
+        split(first(whole, x + r * row, live), first(whole, x + r * row + LANES, live - LANES), tile + r * 64, stride);
     }
 }
 
-/// The same of columns of a B that is stored transposed.
+/// Sixteen rows of sixteen floats, transposed: `rows` of them are there, `count` floats of each.
+INLINE void load_transposed(const int whole, const float *x, long row, long rows, long count, v16 block[LANES]) {
+#pragma clang loop unroll(full)
+    for (int r = 0; r < LANES; r++) block[r] = first(whole, x + r * row, whole || r < rows ? count : 0);
+    transpose(block);
+}
+
+/// Tiles of columns of a B that is stored transposed, as pack_rows makes those of rows of A.
 INLINE void pack_transposed_columns(const int whole, const float *x, long row, long present, long left, char *tile, long stride) {
-    for (long half = 0; half < 2; half++) {
-        v16 block[LANES];
+    v16 low[LANES], high[LANES];
+    load_transposed(whole, x, row, present, left, low);
+    load_transposed(whole, x + LANES, row, present, left - LANES, high);
 #pragma clang loop unroll(full)
-        for (int r = 0; r < LANES; r++)
-            block[r] = first(whole, x + r * row + half * LANES, whole || r < present ? left - half * LANES : 0);
-        transpose(block);
-#pragma clang loop unroll(full)
-        for (int r = 0; r < LANES; r += 2) split(block[r], block[r + 1], tile + (half * LANES + r) / 2 * 64, stride);
-    }
+    for (int k = 0; k < LANES; k++) split(low[k], high[k], tile + k * 64, stride);
 }
 
 /// The same of rows of an A that is stored transposed: `present` of them side by side, `left` rows of K.
 INLINE void pack_transposed_rows(const int whole, const float *x, long row, long present, long left, char *tile, long stride) {
-    v16 even[LANES], odd[LANES];
+    v16 low[LANES], high[LANES];
+    load_transposed(whole, x, row, left, present, low);
+    load_transposed(whole, x + LANES * row, row, left - LANES, present, high);
 #pragma clang loop unroll(full)
-    for (int k = 0; k < LANES; k++) even[k] = first(whole, x + 2 * k * row, whole || 2 * k < left ? present : 0);
-    transpose(even);
-#pragma clang loop unroll(full)
-    for (int k = 0; k < LANES; k++) odd[k] = first(whole, x + (2 * k + 1) * row, whole || 2 * k + 1 < left ? present : 0);
-    transpose(odd);
-#pragma clang loop unroll(full)
-    for (int r = 0; r < LANES; r++) split(even[r], odd[r], tile + r * 64, stride);
+    for (int r = 0; r < LANES; r++) split(low[r], high[r], tile + r * 64, stride);
 }
 
 // Operands lie as tiles in the order in which they are multiplied: for every panel of up to BLOCK rows of A or columns of B, for every
@@ -128,15 +123,17 @@ INLINE void pack_transposed_b(const float *x, long row, long depth, long count, 
 /// The same of B as it is, row by row, as memory likes to be read.
 INLINE void pack_b(const float *x, long row, long depth, long count, char *tiles) {
     const long steps = blocks(depth, TILE_DEPTH);
-    for (long k = 0; k < steps * TILE_DEPTH; k += 2)
-        for (long start = 0; start < count; start += TILE_ROWS) {
-            const long panel = start / BLOCK * BLOCK, side = tiles_at(panel, count), left = count - start;
-            char *tile = tiles + steps * PARTS * (panel / TILE_ROWS) * TILE_BYTES
-                + (k / TILE_DEPTH * PARTS * side + (start - panel) / TILE_ROWS) * TILE_BYTES + k % TILE_DEPTH / 2 * 64;
-            const float *from = x + k * row + start;
-            if (left >= TILE_ROWS && k + 1 < depth) split(load(from), load(from + row), tile, side * TILE_BYTES);
-            else split(first(0, from, k < depth ? left : 0), first(0, from + row, k + 1 < depth ? left : 0), tile, side * TILE_BYTES);
-        }
+    for (long s = 0; s < steps; s++)
+        for (long k = 0; k < LANES; k++)
+            for (long start = 0; start < count; start += TILE_ROWS) {
+                const long panel = start / BLOCK * BLOCK, side = tiles_at(panel, count);
+                const long present = count - start, left = depth - s * TILE_DEPTH - k;
+                char *tile = tiles + steps * PARTS * (panel / TILE_ROWS) * TILE_BYTES
+                    + (s * PARTS * side + (start - panel) / TILE_ROWS) * TILE_BYTES + k * 64;
+                const float *low = x + (s * TILE_DEPTH + k) * row + start, *high = low + LANES * row;
+                if (present >= TILE_ROWS && left > LANES) split(load(low), load(high), tile, side * TILE_BYTES);
+                else split(first(0, low, left > 0 ? present : 0), first(0, high, left > LANES ? present : 0), tile, side * TILE_BYTES);
+            }
 }
 
 // MARK: Products

@@ -183,10 +183,9 @@ DISPATCH static void vector_product(
 
 int fanoise_has_matrix_unit(void) {
     unsigned a, b, c, d;
-    const unsigned tile_bf16 = 1u << 22, tile = 1u << 24, vector_bf16 = 1u << 5;
+    const unsigned tile_bf16 = 1u << 22, tile = 1u << 24;
     if (!__builtin_cpu_supports("x86-64-v4")) return 0;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & (tile_bf16 | tile)) != (tile_bf16 | tile)) return 0;
-    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & vector_bf16)) return 0;
     // The kernel lends the unit's registers, 8 KB a thread, to processes that ask.
     const long ARCH_REQUEST_PERMISSION = 0x1023, TILE_DATA = 18;
     return !syscall(SYS_arch_prctl, ARCH_REQUEST_PERMISSION, TILE_DATA);
