@@ -25,7 +25,7 @@ def say(text):
 
 
 def measure(case, context, rounds):
-    """Alternates the arms of a case; returns one record. An arm that fails is left out from then on; fanoise's fails the case."""
+    """Alternates the arms of a case; returns one record. An arm that fails keeps the rounds that it ran and runs no more; fanoise's fails the case."""
     begin = time.perf_counter()
     say(f"{case.name}: checking that both sides compute the same")
     agreement = case.agreement(context)
@@ -42,7 +42,7 @@ def measure(case, context, rounds):
             except Exception as failure:  # A peer's output may be wrong in any way: that is its arm's fault alone.
                 if report.is_ours(arm.name):
                     raise
-                failed[arm.name] = str(failure)
+                failed[arm.name] = f"{str(failure).strip()} (round {index + 1})"
                 say(f"{case.name}  {arm.name} failed: {failure}")
                 continue
             results[arm.name].append(result)
@@ -51,9 +51,9 @@ def measure(case, context, rounds):
     record = {"case": case.name, "what": case.what, "unit": case.unit, "lower_is_better": case.lower_is_better, "agreement": agreement,
               "flops": flops, "sgemm_peak": max(peak, machine.sgemm_peak(context)), "rounds": rounds, "arms": {}, "failed_arms": failed}
     for arm in case.arms:
-        if arm.name in failed:
-            continue
         told = results[arm.name]
+        if not told:
+            continue
         values = [result["value"] for result in told]
         record["arms"][arm.name] = {
             "values": values, "value": report.summary(values), "command": arm.words,
