@@ -101,8 +101,8 @@ class OpenCLIP:
             yaml.safe_dump(content, file, sort_keys=False)
         return path
 
-    def train(self, context, steps=None, batch=None, noise=False, chunk=None):
-        return context.train(self.name, self.config(context, batch or self.batch, noise, chunk), {}, steps=steps or self.steps)
+    def train(self, context, steps=None, batch=None, noise=False, chunk=None, ranks=2):
+        return context.train(self.name, self.config(context, batch or self.batch, noise, chunk), {}, ranks, steps or self.steps)
 
     def peer(self, context, processes, threads, steps=None, noise=0):
         return context.peer("openclip.py", [
@@ -112,6 +112,8 @@ class OpenCLIP:
     def arms(self):
         return [Arm("fanoise 2 × 1", "mpirun -n 2 fanoise train, model.init: the folder that openclip.py wrote",
                     lambda context: trained(self.train(context), self.warm)),
+                Arm("fanoise 1 × 2", "fanoise train, model.init: the same",
+                    lambda context: trained(self.train(context, ranks=1), self.warm)),
                 Arm("open_clip 1 × 2", "openclip.py train", lambda context: peer_trained(self.peer(context, 1, 2))),
                 Arm("open_clip 2 × 1", "torchrun --nproc-per-node 2 openclip.py train",
                     lambda context: peer_trained(self.peer(context, 2, 1)))]

@@ -38,8 +38,9 @@ struct NPYHeader {
         guard Array(prefix[0..<6]) == [0x93] + Array("NUMPY".utf8) else {
             let found = prefix[0..<6].map { String(format: "%02x", $0) }.joined(separator: " ")
             throw Failure(
-                .data, "\(file.path): expected the .npy magic 93 4e 55 4d 50 59, found \(found): not a NumPy array file"
-            )
+                .data,
+                "\(file.path): expected the .npy magic 93 4e 55 4d 50 59, found \(found): not a NumPy array file; "
+                    + "numpy.save and fanoise embed write such files")
         }
         let version = (prefix[6], prefix[7])
         guard (1...3).contains(version.0), version.1 == 0 else {

@@ -2,6 +2,7 @@
 
 public import Buffers
 import Failures
+import Foundation
 
 /// A safetensors file mapped into memory: opening reads the header, and a tensor's pages are read when they are touched.
 ///
@@ -36,6 +37,9 @@ public final class SafetensorsFile: Sendable {
 
     /// Type, shape and place of a tensor; nil when there is none of that name.
     public func entry(_ name: String) -> SafetensorsEntry? { indexByName[name].map { entries[$0] } }
+
+    /// Gives back the memory of the pages read so far; what is touched again is read again. Views must not have been written to.
+    public func releasePages() { madvise(memory.address, memory.byteCount, MADV_DONTNEED) }
 
     /// A tensor as float32: a view when stored so, else converted (float64 rounds to nearest-even, the 16-bit types are exact).
     ///

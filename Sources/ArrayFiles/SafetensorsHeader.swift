@@ -82,6 +82,12 @@ struct SafetensorsHeader {
                 "\(path): expected a safetensors header of at least 8 bytes, found a file of \(file.byteCount) bytes")
         }
         let length = try file.bytes(at: 0, count: 8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        if try file.bytes(at: 0, count: 8).elementsEqual("version ".utf8) {
+            throw Failure(
+                .data,
+                "\(path): expected a safetensors file, found what Git LFS leaves in the place of one; fetch it with git lfs pull"
+            )
+        }
         guard length <= Self.maximumLength else {
             throw Failure(
                 .data,

@@ -360,6 +360,13 @@ public final class Trainer {
             log.warn(
                 "batch.global is \(configuration.batch.global), but there are \(source.count) rows: no batch has more")
         }
+        if concepts == 1, source.count > 1 {
+            log.warn("all rows have the same id: none is a negative of another, and there is nothing to learn from")
+        } else if concepts < min(configuration.batch.global, source.count) {
+            log.warn(
+                "batch.global is \(configuration.batch.global), but there are \(concepts) concepts (different ids): rows of one concept meet "
+                    + "in a batch, and are not each other's negatives")
+        }
         if done > 0 { log.say("resumed after step \(done) of \(steps)") }
         for fields in source.takenFields {
             log.say(source.takenFields.count == 1 ? fields.summary : "\(fields.source): \(fields.summary)")

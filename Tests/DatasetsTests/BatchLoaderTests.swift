@@ -93,6 +93,27 @@ import Tokenizers
             } == "the query column question holds a text, but is prepared as a picture")
     }
 
+    /// A tokenizer without special tokens may make nothing of a text, which is then a row like any other that cannot be read.
+    @Test func aTextOfNoTokensIsNamed() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(
+            "pairs.jsonl", (0..<4).map { #"{"q": "\#($0 == 2 ? "z" : "a")", "t": "a"}"# }.joined(separator: "\n").utf8)
+        let json = #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}"#
+        let text = SidePreparation.text(
+            TextPreparation(tokenizer: try Tokenizer(json: Data(json.utf8), name: "t"), contextLength: 20))
+        func loader(_ onError: RowErrorPolicy) throws -> BatchLoader {
+            let source = try JSONLDataset(
+                path: path, query: Column("q", .text), target: Column("t", .text), onError: onError)
+            return try BatchLoader(
+                source: source, sampler: try GlobalSampler(ids: source.ids, globalBatch: 4, seed: 0),
+                preparation: PairPreparation(query: text, target: text), seed: 0, steps: 1...1)
+        }
+        #expect(
+            failureMessage(.data) { _ = try loader(.fail).next() }
+                == "\(path):3: the tokenizer makes no token of the text 'z'; take the row out")
+        #expect(try loader(.skip(maximumShare: 0.5)).next().queries.texts == [[0], [0], [0], [0]])
+    }
+
     @Test(arguments: [0, 2]) func anUnreadablePictureIsNamed(prefetch: Int) throws {
         let folder = try TemporaryFolder()
         let path = try folder.emojis(12)

@@ -28,12 +28,13 @@ import Testing
             try data.row(0)
                 == PairRow(
                     query: .picture(.file(folder.path + "/images/noto/1F600.png")),
-                    target: .text("grinning face", alternatives: ["face", "grin"]), place: "\(data.name):1"))
+                    target: .text("grinning face", alternatives: ["face", "grin"]), place: "\(data.name):1",
+                    concept: .id("1F600")))
         #expect(
             try data.row(1)
                 == PairRow(
                     query: .picture(.file(folder.path + "/./b.png")), target: .text("one", alternatives: ["two"]),
-                    place: "\(data.name):3"))
+                    place: "\(data.name):3", concept: .number("7")))
         #expect(
             try data.row(2)
                 == PairRow(

@@ -95,6 +95,12 @@ import Testing
     }
 
     /// A look-behind with `\K` begins matches inside the ones before them.
+    /// A special token is a row of an embedding table, whether the vocabulary has it or not.
+    @Test func specialTokensCount() throws {
+        let document = Self.wordPiece.replacing("\"ids\": [3]", with: "\"ids\": [9]")
+        #expect(try Tokenizer(json: Data(document.utf8), name: "t").vocabularySize == 10)
+    }
+
     @Test(arguments: [#"(?<=\\Kb)b"#, #"(?=ab\\K)"#]) func matchesThatOverlapAreCut(pattern: String) throws {
         let split = #"{"type": "Split", "pattern": {"Regex": "\#(pattern)"}, "behavior": "Isolated"}"#
         let document = Self.wordPiece.replacing("{\"type\": \"Whitespace\"}", with: split)

@@ -67,6 +67,24 @@ import Testing
         #expect(read.file(contextLength: 9) == Data(tokenizer.utf8))
     }
 
+    /// The end that long texts lose: what tokenizer_config.json says, as in `transformers`, else tokenizer.json's truncation.
+    @Test(arguments: [
+        ("null", nil, [2, 5, 3]), ("null", "left", [2, 6, 3]), (#"{"direction": "Left"}"#, nil, [2, 6, 3]),
+        (#"{"direction": "Left"}"#, "right", [2, 5, 3]),
+    ] as [(String, String?, [Int32])])
+    func filesBesideDecideOnTruncation(truncation: String, side: String?, ids: [Int32]) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("vocab.txt", Self.bertVocabulary.utf8)
+        var json = String(decoding: try Tokenizer(directory: folder.path).file(contextLength: 9), as: UTF8.self)
+        json.replace("{", with: #"{"truncation": \#(truncation), "#, maxReplacements: 1)
+        try folder.write("tokenizer.json", json.utf8)
+        if let side { try folder.write("tokenizer_config.json", #"{"truncation_side": "\#(side)"}"#.utf8) }
+        #expect(try Tokenizer(directory: folder.path).encode("the face", contextLength: 3) == ids)
+        try folder.write("tokenizer_config.json", #"{"truncation_side": "up"}"#.utf8)
+        let message = failureMessage(.data) { _ = try Tokenizer(directory: folder.path) }
+        #expect(message.hasSuffix("tokenizer_config.json: truncation_side is 'up' instead of left or right"), "\(message)")
+    }
+
     static let vocabulary =
         #"{"<|startoftext|>": 0, "<|endoftext|>": 1, "a": 2, "b": 3, "b</w>": 4, "ab</w>": 5, "Ġ": 6, "ab": 7, "Ġab": 8, "<s>": 9, "</s>": 10}"#
 

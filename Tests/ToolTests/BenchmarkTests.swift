@@ -193,15 +193,18 @@ import Testing
         #expect(trained.code == 65 && !trained.errors.contains("skipped"), "\(trained.errors)")
     }
 
-    /// Each text of a list of positives is one; lists are written whole, and read again as what they were.
+    /// Each text of a list of positives is one; lists are written whole, and read again as what they were; ids are written as they came.
     @Test func minedListsOfPositivesAreWhole() throws {
         let text = try TextRun()
         func passages(_ row: Int) -> [String] { ["it is \(row)", "it is \((row + 1) % 6)"] }
         try text.write(
             "lists.jsonl",
             (0..<6).map { row in
-                let list = passages(row).map { #"{"text": "\#($0)"}"# }.joined(separator: ", ")
-                return #"{"id": \#(row), "text": "what is \#(row)", "caption": [\#(list)]}"#
+                let list = passages(row).enumerated().map { place, text in
+                    #"{"text": "\#(text)"\#(row == 4 && place == 0 ? #", "docid": "d""# : "")}"#
+                }.joined(separator: ", ")
+                let id = [0: #""id": 0, "#, 1: #""id": "1", "#, 2: #""id": "k", "#][row] ?? ""
+                return #"{\#(id)"text": "what is \#(row)", "caption": [\#(list)]}"#
             })
         for (input, output) in [("lists.jsonl", "mined.jsonl"), ("mined.jsonl", "again.jsonl")] {
             let outcome = try Program.run([
@@ -214,6 +217,10 @@ import Testing
             for (row, line) in lines.enumerated() {
                 let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
                 #expect((object["caption"] as? [[String: String]])?.compactMap { $0["text"] } == passages(row))
+                #expect(object["id"] as? Int == (row == 0 ? 0 : nil))
+                #expect(object["id"] as? String == [1: "1", 2: "k"][row] && (object["id"] == nil) == (row > 2))
+                #expect(
+                    (object["caption"] as? [[String: String]])?.map { $0["docid"] } == [row == 4 ? "d" : nil, nil])
                 let negatives = Set(try #require(object["negatives"] as? [String]))
                 #expect(negatives == Set((0..<6).map { "it is \($0)" }).subtracting(passages(row)))
             }

@@ -50,6 +50,9 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
         ConfigMistake("noise:", "noise: found null, expected a mapping"),
         ConfigMistake(set: ["noise=none"], "found none, expected a mapping; did you mean 'noise.scaling'?"),
         ConfigMistake(set: ["optimizer.lr=1"], "unknown key 'optimizer.lr'; did you mean 'optimizer.learning_rate'?"),
+        // What the key is not is no advice; among its namesakes that of the nearest place is.
+        ConfigMistake(set: ["model.target.prefix=x"], "did you mean 'data.target.prefix'?"),
+        ConfigMistake(set: ["model.query={init: x, width: 3}"], "unknown key 'model.query.width'. Valid keys"),
         ConfigMistake("batch_size: 1", "did you mean 'batch.global'?"),
         ConfigMistake(set: ["model.lora.r=1"], "did you mean 'model.lora.rank'?"),
         ConfigMistake("noise: [1]", "found a sequence of 1, expected a mapping"),

@@ -17,6 +17,12 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
         try RunConfig.parse(minimal, file: "a.yaml", options: options)
     }
 
+    /// What YAML would read as a block is a text on the command line, with its spaces.
+    @Test(arguments: ["query: ", "a: b", "- x", "? "]) func prefixesNeedNoQuotes(prefix: String) throws {
+        let column = try Self.minimal("data.target.kind=text", "data.target.prefix=\(prefix)").column(.target)
+        #expect(column.prefix == prefix)
+    }
+
     @Test func quickstartSaysWhatItSays() throws {
         let config = try RunConfig.load("\(root)/configs/quickstart.yaml")
         #expect(config.name == "quickstart" && config.folder == "runs/quickstart" && config.seed == 42)

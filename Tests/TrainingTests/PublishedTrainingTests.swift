@@ -215,7 +215,9 @@ private func openCheckpoint(_ configuration: RunConfig) throws -> TrainedModel {
     @Test func promptsComeAndGo() throws {
         let copy = try PublishedCopy("sentence-pooled")
         let configuration = try siamese(copy, ["steps=1"])
-        #expect(configuration.column(.query).prefix == "w1 " && configuration.column(.target).prefix == "w2 ")
+        #expect(configuration.column(.query).prefix == "w1 ")
+        // The file's `document` is empty, and decides: neither `passage` nor the default prompt takes its place, as in the package.
+        #expect(configuration.column(.target).prefix.isEmpty)
         let own = try siamese(copy, ["steps=1", "data.target.prefix='w4 '", "data.query.prefix=''"])
         #expect(own.column(.query).prefix.isEmpty && own.column(.target).prefix == "w4 ")
         try train(own)
@@ -320,6 +322,43 @@ private func openCheckpoint(_ configuration: RunConfig) throws -> TrainedModel {
         }
         #expect(
             failure?.kind == .configuration && failure?.message.contains(words) == true, "\(failure?.message ?? "")")
+    }
+
+    /// An export cuts texts where training did, and says which text it cannot say comes before them.
+    @Test func textsGoOutAsTheyWereTrained() throws {
+        let copy = try PublishedCopy("clip-gelu")
+        let configuration = try TinyRun.shared.get().configuration(
+            ["model={init: \(copy.path), target: {context: 5}}", "data.target.prefix='a '", "steps=1"])
+        try train(configuration)
+        let target = copy.path + "-exported"
+        defer { try? FileManager.default.removeItem(atPath: target) }
+        let failure = #expect(throws: Failure.self) {
+            try openCheckpoint(configuration).export(.openCLIP, side: nil, to: target)
+        }
+        #expect(failure?.message.contains("cut to 5 tokens") == true, "\(failure as Any)")
+        let remarks = try openCheckpoint(configuration).export(.huggingFace, side: nil, to: target)
+        #expect(remarks == ["the directory does not say that texts begin with 'a ': put it before them"])
+        guard case .text(let text)? = try PublishedModel(directory: target).text?.plan else {
+            Issue.record("no text")
+            return
+        }
+        #expect(text.context == 5)
+        let alone = #expect(throws: Failure.self) {
+            try openCheckpoint(configuration).export(.huggingFace, side: .query, to: target + "-alone")
+        }
+        #expect(alone?.message.contains("one of the two towers") == true, "\(alone as Any)")
+    }
+
+    /// The package would cut embeddings, which is not done here.
+    @Test func shortenedEmbeddingsAreRefused() throws {
+        let copy = try PublishedCopy("sentence")
+        let file = "\(copy.path)/\(SentencePrompts.file)"
+        for (dimensions, isRefused) in [(3, true), (7, false)] {
+            try Data(#"{"truncate_dim": \#(dimensions)}"#.utf8).write(to: URL(fileURLWithPath: file))
+            var message = ""
+            do { _ = try PublishedModel(directory: copy.path) } catch let failure as Failure { message = failure.message }
+            #expect(message.contains("truncate_dim is 3") == isRefused, "\(message)")
+        }
     }
 
     /// Keys that would change nothing.

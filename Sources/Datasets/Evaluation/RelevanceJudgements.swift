@@ -16,7 +16,15 @@ public struct RelevanceJudgements: Sendable {
     ///   that was judged otherwise before.
     public init(path: String) throws {
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw Failure(.inputMissing, "\(path) cannot be read; it must be a TSV file: query-id, corpus-id, score")
+            let folder = (path as NSString).deletingLastPathComponent
+            let others = (try? FileManager.default.contentsOfDirectory(atPath: folder))?.filter { $0.hasSuffix(".tsv") }
+            throw Failure(
+                .inputMissing,
+                FileManager.default.fileExists(atPath: path)
+                    ? "\(path) cannot be read; check its permissions"
+                    : "\(path) is missing; it is a TSV file with the columns query-id, corpus-id and score. "
+                        + "There \(others?.isEmpty == false ? "are: " + others!.sorted().joined(separator: ", ") : "is no such file beside it")"
+            )
         }
         guard let text = String(validating: data.withoutByteOrderMark, as: UTF8.self) else {
             throw Failure(.data, "\(path) is not UTF-8 text")

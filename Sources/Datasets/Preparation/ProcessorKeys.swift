@@ -172,7 +172,9 @@ struct ProcessorKeys {
         mean: SIMD3<Double>, deviation: SIMD3<Double>, factor: Double
     ) throws -> PictureNormalization {
         guard factor > 0, deviation.min() > 0 else {
-            throw Failure(.data, "\(place): the factor \(factor) and deviations \(deviation): expected numbers above 0")
+            let deviations = (0..<3).map { "\(deviation[$0])" }.joined(separator: ", ")
+            throw Failure(
+                .data, "\(place): the factor \(factor) and the deviations \(deviations): expected numbers above 0")
         }
         let unit = factor == 1 / 255 ? 1 : 255 * factor
         return .channels(mean: SIMD3<Float>(mean / unit), deviation: SIMD3<Float>(deviation / unit))

@@ -253,10 +253,10 @@ final class RowPreparer: Sendable {
                         name, alternatives: alternatives, nameProbability: preparation.nameProbability,
                         field: side.caption, step: $0, row: row)
                 } ?? name
-            return .tokens(tokens(prefix + caption, preparation))
+            return .tokens(try tokens(prefix + caption, preparation, place))
         case (.text(let preparation), .choice(let texts)):
             let chosen = step.map { side.caption.integer(below: texts.count, step: $0, row: row) } ?? 0
-            return .tokens(tokens(prefix + texts[chosen], preparation))
+            return .tokens(try tokens(prefix + texts[chosen], preparation, place))
         case (.features(let columns), .features(let values)):
             guard values.count == columns else {
                 throw Failure(.data, "\(place): the row has \(values.count) features, but the model takes \(columns)")
@@ -266,8 +266,13 @@ final class RowPreparer: Sendable {
         }
     }
 
-    private func tokens(_ text: String, _ preparation: TextPreparation) -> [Int32] {
-        preparation.tokenizer.encode(text, contextLength: preparation.contextLength)
+    private func tokens(_ text: String, _ preparation: TextPreparation, _ place: String) throws -> [Int32] {
+        let tokens = preparation.tokenizer.encode(text, contextLength: preparation.contextLength)
+        guard !tokens.isEmpty else {
+            throw Failure(
+                .data, "\(place): the tokenizer makes no token of the text '\(text.prefix(40))'; take the row out")
+        }
+        return tokens
     }
 
     private func assemble(_ rows: [Prepared], _ side: Side, step: Int?, firstRow: Int) -> SideBatch {

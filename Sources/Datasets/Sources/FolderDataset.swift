@@ -81,9 +81,9 @@ public struct FolderDataset: PairSource {
             let (fields, mapper) = (FolderFields(folder, picture, hasTextFiles: hasTextFiles), mapper)
             fingerprint.add(picture)
             try index.add(offset: number, length: 1, line: 0, place: place) { () throws(Failure) in
-                let mapped = try mapper.map(fields, place: place, folder: folder, alternatives: true)
-                for text in mapped.row.query.texts + mapped.row.target.texts { fingerprint.add(text) }
-                return mapped
+                let row = try mapper.map(fields, place: place, folder: folder, alternatives: true)
+                for text in row.query.texts + row.target.texts { fingerprint.add(text) }
+                return row
             }
         }
         try index.finish()
@@ -101,8 +101,7 @@ public struct FolderDataset: PairSource {
         let picture = pictures[index.place(row).range.lowerBound]
         return try mapper.map(
             FolderFields(name, picture, hasTextFiles: hasTextFiles), place: "\(name)/\(picture)", folder: name,
-            alternatives: true
-        ).row
+            alternatives: true)
     }
 }
 

@@ -57,11 +57,13 @@ public struct PairRow: Sendable, Equatable {
     public var targetPrefix: String
     /// Where the row stands, for messages: `FILE:LINE` or `SHARD:KEY`.
     public var place: String
+    /// What the data calls the row's concept, if anything.
+    public var concept: ConceptName?
 
     public init(
         query: PairSide, target: PairSide, negatives: [Negative] = [], queryPrefix: String = "",
         targetPrefix: String = "",
-        place: String
+        place: String, concept: ConceptName? = nil
     ) {
         self.query = query
         self.target = target
@@ -69,6 +71,7 @@ public struct PairRow: Sendable, Equatable {
         self.queryPrefix = queryPrefix
         self.targetPrefix = targetPrefix
         self.place = place
+        self.concept = concept
     }
 }
 

@@ -58,7 +58,7 @@ public struct RecordDataset<Syntax: RecordSyntax>: PairSource {
         let mapper = RowMapper(columns: columns)
         read = { bytes, header, place, folder, alternatives in
             let fields = try Syntax.fields(bytes, 0..<bytes.count, header: header, place: place)
-            return try mapper.map(fields, place: place, folder: folder, alternatives: alternatives).row
+            return try mapper.map(fields, place: place, folder: folder, alternatives: alternatives)
         }
         var headers: [[String]] = []
         var index = RowIndex(name: name, onError: onError)
@@ -96,9 +96,9 @@ public struct RecordDataset<Syntax: RecordSyntax>: PairSource {
                 ) { () throws(Failure) in
                     guard let content else { throw Self.tooLong(place) }
                     let fields = try Syntax.fields(bytes, content, header: header ?? [], place: place)
-                    let mapped = try mapper.map(fields, place: place, folder: file.folder, alternatives: true)
+                    let row = try mapper.map(fields, place: place, folder: file.folder, alternatives: true)
                     if taken == nil { taken = mapper.taken(fields, source: source) }
-                    return mapped
+                    return row
                 }
             }
             headers.append(header ?? [])
@@ -182,18 +182,18 @@ struct RowIndex: Sendable {
     @discardableResult
     mutating func add(
         offset: Int, length: Int, line: Int, lines: Int = 1, place: String,
-        _ map: () throws(Failure) -> RowMapper.Mapped
+        _ map: () throws(Failure) -> PairRow
     ) throws(Failure) -> Bool {
         do throws(Failure) {
             let found = try map()
             // A row without an id is a concept of its own.
             var id = ConceptIDs.own("\(place) \(ids.count)")
-            if let name = found.id { id = try concepts.number(of: name.bytes, place: "\(place): id") }
+            if let name = found.concept { id = try concepts.number(of: name.bytes, place: "\(place): id") }
             ids.append(id)
             offsets.append(offset)
             lengths.append(Int32(length))
             self.lines.append(Int32(clamping: line))
-            maximumNegatives = max(maximumNegatives, found.row.negatives.count)
+            maximumNegatives = max(maximumNegatives, found.negatives.count)
             return true
         } catch {
             guard case .skip = onError else { throw error }

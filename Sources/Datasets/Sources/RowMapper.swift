@@ -42,18 +42,12 @@ public struct SourceColumns: Sendable, Equatable {
 struct RowMapper: Sendable {
     let columns: SourceColumns
 
-    /// A row, and the text that names its concept, if it has one.
-    struct Mapped {
-        var row: PairRow
-        var id: ConceptName?
-    }
-
     /// - Parameters:
     ///   - folder: where paths of pictures begin.
     ///   - alternatives: whether captions besides the main one are wanted.
     func map(
         _ fields: some RowFields, place: String, folder: String, alternatives: Bool
-    ) throws(Failure) -> Mapped {
+    ) throws(Failure) -> PairRow {
         let reader = FieldReader(fields: fields, place: place, folder: folder)
         let names = fields.names
         let (query, target): (Found, Found)
@@ -65,10 +59,9 @@ struct RowMapper: Sendable {
             target = try side(columns.target, .target, other: columns.query.kind, reader, names, alternatives)
         }
         let negatives = try negatives(reader, names)
-        let row = PairRow(
+        return PairRow(
             query: query.side, target: target.side, negatives: negatives, queryPrefix: columns.sides.query.prefix,
-            targetPrefix: columns.sides.target.prefix, place: place)
-        return Mapped(row: row, id: try reader.id(columns.id) ?? target.id)
+            targetPrefix: columns.sides.target.prefix, place: place, concept: try reader.id(columns.id) ?? target.id)
     }
 
     /// What a row's fields are taken for. Of a row that `map` takes.
@@ -135,9 +128,10 @@ struct RowMapper: Sendable {
                     ? "; `fanoise embed` takes another with --column" : "")
             return "the field \(name) is missing; \(there)\(advice)"
         }
+        let recognised = ColumnNames.candidates(Column(nil, column.kind), side, other: other).first ?? role
         return
-            "no field is known to hold the \(role)'s \(column.kind.rawValue); \(there). Name it in data.\(role).column"
-            + (columns.only == nil ? "" : ", or with --column of `fanoise embed`")
+            "no field is known to hold the \(role)'s \(column.kind.rawValue); \(there). Name it in data.\(role).column, "
+            + (columns.only == nil ? "or" : "with --column of `fanoise embed`, or") + " call it \(recognised)"
     }
 
     /// The fields that hold negatives: those that are named, or that are there under a recognised name.
@@ -168,14 +162,16 @@ struct RowMapper: Sendable {
 }
 
 /// The name of a concept: an id that the file gives, or a document's.
-enum ConceptName: Equatable {
+public enum ConceptName: Sendable, Equatable {
     case id(String)
+    /// An id that is written as an integer; it is the concept of its decimal digits.
+    case number(String)
     case document(String)
 
-    /// What is hashed; the two kinds never meet.
+    /// What is hashed; ids and documents never meet.
     var bytes: ArraySlice<UInt8> {
         switch self {
-        case .id(let id): ArraySlice(id.utf8)
+        case .id(let id), .number(let id): ArraySlice(id.utf8)
         case .document(let id): ArraySlice("\0document \(id)".utf8)
         }
     }
@@ -199,7 +195,7 @@ private struct FieldReader<Fields: RowFields> {
         switch value {
         case .text(let id) where !id.isEmpty: return .id(id)
         case .text where Fields.self == TextFields.self: return nil
-        case .scalar(let number) where Int64(number) != nil: return .id(number)
+        case .scalar(let number) where Int64(number) != nil: return .number(number)
         default: throw failure("\(name ?? "id") is neither a text nor an integer")
         }
     }

@@ -91,8 +91,7 @@ public struct WebDataset: PairSource {
         let (file, key) = (files[place.file], members.keys[row])
         let fields = SampleFields(members: members, place.range, key: key, file: file)
         return try mapper.map(
-            fields, place: "\(file.name):\(key)", folder: file.folder, alternatives: alternatives
-        ).row
+            fields, place: "\(file.name):\(key)", folder: file.folder, alternatives: alternatives)
     }
 }
 

@@ -58,7 +58,9 @@ extension PublishedModel {
             if let shape = own.value as? TransformerShape, let described = other.value as? TransformerShape {
                 return differences(owner, shape, described)
             }
-            return ["\(owner) \(label) is \(a), where the form has \(b)"]
+            // Of what has parts the description is the program's, not the user's.
+            let isPlain = !(a + b).contains { "([".contains($0) }
+            return ["\(owner) \(label) \(isPlain ? "is \(a), where the form has \(b)" : "is not that of the form")"]
         }
     }
 

@@ -172,7 +172,7 @@ public struct PublishedWeights: Sendable {
         return try file.floats(file.entry(found) == nil ? String(found.drop { $0 != "/" }.dropFirst()) : found)
     }
 
-    /// Overwrites the parameters of a tower, declared under `name`, with its tensors, as float32.
+    /// Overwrites the parameters of a tower, declared under `name`, with its tensors, as float32. The files keep no memory.
     public func fill(_ tower: PublishedTower, named name: String, _ parameters: Parameters) throws {
         for tensor in tower.tensors {
             let values = try floats(tensor.name)
@@ -184,6 +184,8 @@ public struct PublishedWeights: Sendable {
                 start += piece.count
             }
         }
+        // Once for every name of a file: there is nothing to do but the first time.
+        for file in files.values { file.releasePages() }
     }
 
     /// The transpose of a matrix of `rows` rows.

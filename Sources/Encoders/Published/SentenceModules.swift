@@ -50,6 +50,16 @@ struct SentenceModules {
                 .data,
                 "\(files.origin)/modules.json: expected a Transformer and a Pooling, found \(modules.count) modules")
         }
+        if let data = files[SentencePrompts.file] {
+            let config = try PublishedConfig(data, place: "\(files.origin)/\(SentencePrompts.file)")
+            let kept = try config.size("truncate_dim", default: columns, in: 1...Int.max)
+            guard kept >= columns else {
+                throw Failure(
+                    .data,
+                    "\(config.place): truncate_dim is \(kept), and embeddings are not cut here; take the key out, and the first "
+                        + "\(kept) columns of the embeddings")
+            }
+        }
     }
 
     private mutating func addDense(_ config: PublishedConfig, path: String, inputs: Int) throws -> Int {

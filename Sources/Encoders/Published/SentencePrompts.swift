@@ -3,11 +3,14 @@
 
 import Foundation
 
-/// The prompts of a published model. One that is empty counts as none, for the package writes empty ones of its own accord.
+/// The prompts of a published model.
+///
+/// The package has a `query` and a `document` prompt of its own, both empty, which those of the file replace; so `passage` and `corpus`, which
+/// encode_document looks for after `document`, are never reached.
 public struct SentencePrompts: Sendable, Equatable {
-    /// Before a query: `query`, else the default one.
+    /// Before a query: `query`, empty too; where the file has none, the default one, as `encode` by itself puts it.
     public let query: String
-    /// Before what is searched: the first of `document`, `passage` and `corpus`, else the default one.
+    /// Before what is searched: `document` in the same way.
     public let document: String
     /// Whether a prompt's tokens take part in pooling.
     public let arePooled: Bool
@@ -18,13 +21,9 @@ public struct SentencePrompts: Sendable, Equatable {
     public init(_ files: ModelFiles) throws {
         let config = try files[Self.file].map { try PublishedConfig($0, place: "\(files.origin)/\(Self.file)") }
         let prompts = try config?.object("prompts")
-        func prompt(_ names: [String]) throws -> String? {
-            for name in names { if let text = try prompts?.text(name), !text.isEmpty { return text } }
-            return nil
-        }
         let standard = try config?.text("default_prompt_name").flatMap { try prompts?.text($0) } ?? ""
-        query = try prompt(["query"]) ?? standard
-        document = try prompt(["document", "passage", "corpus"]) ?? standard
+        query = try prompts?.text("query") ?? standard
+        document = try prompts?.text("document") ?? standard
         arePooled = try files.contents.keys.filter { $0.hasSuffix("_Pooling/config.json") }.sorted().allSatisfy {
             path in
             guard let data = files[path] else { return true }

@@ -7,7 +7,8 @@ import Foundation
 extension Tokenizer {
     /// Reads the tokenizer of a Hugging Face directory: `tokenizer.json`; where there is none, `vocab.txt` (BERT) or `vocab.json` with
     /// `merges.txt` (GPT-2, RoBERTa, CLIP, Qwen2), by the class that `tokenizer_config.json` names. What `tokenizer_config.json` and
-    /// `sentence_bert_config.json` say of lower case counts, as it does in `transformers` and `sentence-transformers`.
+    /// `sentence_bert_config.json` say of lower case counts, as it does in `transformers` and `sentence-transformers`; so does
+    /// `truncation_side`.
     /// - Throws: `Failure(.inputMissing)` that says which files were looked for; `Failure(.data)` as for a file.
     public convenience init(directory: String) throws {
         try self.init(of: directory) { FileManager.default.contents(atPath: "\(directory)/\($0)") }
@@ -19,12 +20,23 @@ extension Tokenizer {
     ///   - contents: a file of it; nil where there is none.
     convenience init(of origin: String, _ contents: (String) -> Data?) throws {
         let changes = try NormalizerChanges(of: origin, contents)
+        let side = try contents("tokenizer_config.json").flatMap {
+            try JSONPlace(document: $0, file: "\(origin)/tokenizer_config.json").optional("truncation_side")
+        }
+        let truncatesLeft = try side.map { side in
+            guard ["left", "right"].contains(try side.text) else {
+                throw side.wrong("is '\(try side.text)' instead of left or right")
+            }
+            return try side.text == "left"
+        }
         if let json = contents("tokenizer.json") {
-            try self.init(json: json, name: "\(origin)/tokenizer.json", changes: changes)
+            try self.init(
+                json: json, name: "\(origin)/tokenizer.json", changes: changes, truncatesLeft: truncatesLeft)
             return
         }
         let json = try withoutActuallyEscaping(contents) { try TokenizerFolder(path: origin, contents: $0).document() }
-        try self.init(json: json, name: "\(origin), read from its vocabulary", changes: changes)
+        try self.init(
+            json: json, name: "\(origin), read from its vocabulary", changes: changes, truncatesLeft: truncatesLeft)
     }
 }
 

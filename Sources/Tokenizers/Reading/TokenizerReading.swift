@@ -11,12 +11,15 @@ extension Tokenizer {
         try self.init(json: json, name: name, changes: NormalizerChanges())
     }
 
-    convenience init(json: Data, name: String, changes: NormalizerChanges) throws {
+    /// - Parameter truncatesLeft: what another file says of the end that long texts lose; nil: nothing.
+    convenience init(json: Data, name: String, changes: NormalizerChanges, truncatesLeft: Bool? = nil) throws {
         let document = try JSONPlace(document: json, file: name)
         let normalizer = changes.applied(to: try document.optional("normalizer")?.normalizer)
         let (model, count, maximumID) = try document["model"].model
         let added = try document.optional("added_tokens")?.addedTokens(model: model, count: count) ?? []
         let truncation = try document.optional("truncation")
+        let templates = try document.optional("post_processor")?.templates ?? []
+        let around = templates.joined().flatMap { part in if case .special(let ids) = part { ids } else { [Int32]() } }
         let rules = Rules(
             normalizer: normalizer, preTokenizer: try document.optional("pre_tokenizer")?.preTokenizer, model: model,
             rawTokens: AddedTokens(added.filter { !$0.isNormalized }),
@@ -26,10 +29,10 @@ extension Tokenizer {
                     normalizer?.apply(&token.content, beginsText: &begins)
                     return token
                 }),
-            templates: try document.optional("post_processor")?.templates ?? [],
-            truncatesLeft: try truncation?.optional("direction")?.text == "Left",
+            templates: templates,
+            truncatesLeft: try truncatesLeft ?? (truncation?.optional("direction")?.text == "Left"),
             contextLength: try truncation?.optional("max_length")?.integer(in: 0...Int.max),
-            vocabularySize: Int(max(maximumID, added.map(\.id).max() ?? -1)) + 1,
+            vocabularySize: Int(max(maximumID, added.map(\.id).max() ?? -1, around.max() ?? -1)) + 1,
             addedIDs: Dictionary(added.map { ($0.content, $0.id) }) { first, _ in first })
         self.init(rules, json: json)
     }

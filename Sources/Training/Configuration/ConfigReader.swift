@@ -161,12 +161,18 @@ struct ConfigReader: ConfigVisitor {
         guard !problems.contains(where: { $0.key == prefix + "kind" }) else { return }
         for entry in entries.filter({ !names.contains($0.key) }).prefix(Self.mostProblems + 1) {
             var text = "unknown key '\(prefix)\(ConfigTree.shortened(entry.key))'"
-            let elsewhere = knownPaths.filter { $0.hasSuffix("." + entry.key) || $0 == entry.key }
+            let own = prefix + entry.key
+            // Neither the key itself nor the other side's is advice.
+            func ofEitherSide(_ path: String) -> String { path.replacing(".target.", with: ".query.") }
+            let elsewhere = knownPaths.filter {
+                ($0.hasSuffix("." + entry.key) || $0 == entry.key) && ofEitherSide($0) != ofEitherSide(own)
+            }
+            func likeness(_ path: String) -> Int { zip(path.reversed(), own.reversed()).prefix { $0 == $1 }.count }
             if let path = synonym(of: entry.key) {
                 text += "; did you mean '\(path)'?"
             } else if let near = ConfigReader.nearest(to: entry.key, among: names) {
                 text += "; did you mean '\(prefix)\(near)'?"
-            } else if let path = elsewhere.first {
+            } else if let path = elsewhere.reversed().max(by: { likeness($0) < likeness($1) }) {
                 text += "; did you mean '\(path)'?"
             } else {
                 text += "."

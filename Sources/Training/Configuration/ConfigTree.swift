@@ -143,12 +143,15 @@ struct ConfigTree: Sendable {
         return tree
     }
 
-    /// Parses the value of a `--set`: a scalar, or a sequence or mapping in flow form.
+    /// Parses the value of a `--set`: a scalar, or a sequence or mapping in flow form. What YAML would read as one in block form, such as
+    /// `query: `, is a text.
     static func parseOption(_ text: String, of option: String) throws -> ConfigTree {
         do {
             guard let node = try compose(text, place: { _ in .option(option) }) else {
                 return ConfigTree(content: .scalar("", plain: true), place: .option(option))
             }
+            let isFlow = text.drop { $0.isWhitespace }.first.map { "{[&*!".contains($0) } ?? false
+            if node.scalar == nil, !isFlow { return ConfigTree(content: .scalar(text, plain: false), place: .option(option)) }
             return try ConfigTree(node) { _ in .option(option) }
         } catch let error as YamlError {
             throw Failure(.configuration, "--set \(option): the value is not YAML: \(problem(of: error).text)")

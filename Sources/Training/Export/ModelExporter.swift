@@ -148,9 +148,13 @@ private struct ModelExport {
     // MARK: - One encoder
 
     mutating func addTower(_ side: Side) throws {
-        guard let origin = origins.origin(side), let tower = origins.tower(side, trained.configuration),
-            origin.model.text == nil || origin.model.vision == nil
-        else {
+        if let published = origins.origin(side)?.model, published.text != nil, published.vision != nil {
+            throw Failure(
+                .usage,
+                "the \(side.rawValue) encoder is one of the two towers of a \(published.family.rawValue) model, which are written together; "
+                    + "leave --side out")
+        }
+        guard let origin = origins.origin(side), let tower = origins.tower(side, trained.configuration) else {
             throw Failure(
                 .configuration,
                 "the \(side.rawValue) encoder by itself has no form in other tools, for it is not from a published text or picture encoder: "
@@ -167,8 +171,10 @@ private struct ModelExport {
                 throw Failure(
                     .configuration,
                     "a \(origin.model.family.rawValue) model of transformers has no place for the projection to \(model.columns) columns; "
-                        + "export it as sentence-transformers, or train with model.embedding \(tower.outputColumns)")
+                        + (isText ? "export it as sentence-transformers, or " : "")
+                        + "train with model.embedding \(tower.outputColumns)")
             }
+            if isText { try setTexts(side) }
             return
         }
         guard case .text(let text) = tower.plan else {
@@ -218,6 +224,26 @@ private struct ModelExport {
         }
         if isNew || inputs != nil { files["modules.json"] = try json(modules) }
         try setLongest(text.context)
+    }
+
+    /// Texts are cut where training cut them, and have the prefixes that they had there, as far as transformers' files can say so.
+    private mutating func setTexts(_ side: Side) throws {
+        guard let text = (model.encoder(side) as? TextTransformer)?.configuration else { return }
+        let name = "tokenizer_config.json"
+        if case .text(let published)? = origins.tower(side, trained.configuration)?.plan,
+            let before = origins.origin(side)?.tower(.text), case .text(let own) = before.plan,
+            published.context != own.context
+        {
+            var keys: [String: Any] = [:]
+            if let data = files[name] { keys = try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? keys }
+            keys["model_max_length"] = text.context
+            files[name] = try json(keys)
+        }
+        if files[SentencePrompts.file] != nil {
+            try setPrompts()
+        } else if case let prefix = trained.configuration.column(side).prefix, !prefix.isEmpty {
+            remarks.append("the directory does not say that texts begin with '\(prefix)': put it before them")
+        }
     }
 
     /// Texts have the prefixes that they had in training.
@@ -278,6 +304,20 @@ private struct ModelExport {
             )
         }
         let sides = Side.allCases.sorted { a, _ in trained.configuration.encoder(a).kind == .text }
+        try addTowers(sides)
+        if let text = (model.encoder(sides[0]) as? TextTransformer)?.configuration, format == .openCLIP,
+            text.context < text.positionRows
+        {
+            throw Failure(
+                .configuration,
+                "texts are cut to \(text.context) tokens, where open_clip has as many as there are positions, \(text.positionRows); export it "
+                    + "as huggingface, or train with model.\(sides[0].rawValue).context \(text.positionRows)")
+        }
+        try setTexts(sides[0])
+    }
+
+    /// - Parameter sides: that of the texts, that of the pictures.
+    private mutating func addTowers(_ sides: [Side]) throws {
         let names = (text: name(sides[0]), vision: name(sides[1]))
         if let origin = origins.whole,
             sides.allSatisfy({ origins.tower($0, trained.configuration)?.outputColumns == model.columns })

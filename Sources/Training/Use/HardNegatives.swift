@@ -145,11 +145,18 @@ private struct MiningTask {
     func line(_ row: Int, negatives: [[Int32]]) throws -> [UInt8] {
         let pair = try pairs.row(row, alternatives: false)
         let query = queryOfRow[row]
-        let object: [String: Field] = [
-            "id": .number(pairs.ids[row]), names.query: Self.field(names.query, pair.query),
-            names.target: Self.field(names.target, pair.target),
+        var document: String?
+        var object: [String: Field] = [
+            names.query: Self.field(names.query, pair.query),
             "negatives": .texts(negatives[query].map { texts[Int($0)] }),
         ]
+        switch pair.concept {
+        case .id(let id): object["id"] = .text(id)
+        case .number(let digits): object["id"] = Int64(digits).map { .number($0) }
+        case .document(let id): document = id
+        case nil: break
+        }
+        object[names.target] = Self.field(names.target, pair.target, document: document)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return Array(try encoder.encode(object)) + [UInt8(ascii: "\n")]
@@ -165,11 +172,16 @@ private struct MiningTask {
     }
 
     /// A side as a field that is read again as what it was.
-    private static func field(_ name: String, _ side: PairSide) -> Field {
+    /// - Parameter document: the id of the first text's document, where it has one.
+    private static func field(_ name: String, _ side: PairSide, document: String? = nil) -> Field {
         switch side {
-        case .text(let text, _): .text(text)
-        case .choice(let texts): isChoiceField(name) ? .texts(texts) : .passages(texts.map { ["text": $0] })
         case .picture, .features: preconditionFailure("the field \(name) holds no text")
+        case .text(let text, _) where document == nil: return .text(text)
+        case .choice(let texts) where document == nil && isChoiceField(name): return .texts(texts)
+        case .text, .choice:
+            var passages = side.texts.map { ["text": $0] }
+            passages[0]["docid"] = document
+            return .passages(passages)
         }
     }
 
