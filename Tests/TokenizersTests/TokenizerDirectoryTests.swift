@@ -68,10 +68,11 @@ import Testing
     }
 
     /// The end that long texts lose: what tokenizer_config.json says, as in `transformers`, else tokenizer.json's truncation.
-    @Test(arguments: [
-        ("null", nil, [2, 5, 3]), ("null", "left", [2, 6, 3]), (#"{"direction": "Left"}"#, nil, [2, 6, 3]),
-        (#"{"direction": "Left"}"#, "right", [2, 5, 3]),
-    ] as [(String, String?, [Int32])])
+    @Test(
+        arguments: [
+            ("null", nil, [2, 5, 3]), ("null", "left", [2, 6, 3]), (#"{"direction": "Left"}"#, nil, [2, 6, 3]),
+            (#"{"direction": "Left"}"#, "right", [2, 5, 3]),
+        ] as [(String, String?, [Int32])])
     func filesBesideDecideOnTruncation(truncation: String, side: String?, ids: [Int32]) throws {
         let folder = try TemporaryFolder()
         try folder.write("vocab.txt", Self.bertVocabulary.utf8)
@@ -82,7 +83,8 @@ import Testing
         #expect(try Tokenizer(directory: folder.path).encode("the face", contextLength: 3) == ids)
         try folder.write("tokenizer_config.json", #"{"truncation_side": "up"}"#.utf8)
         let message = failureMessage(.data) { _ = try Tokenizer(directory: folder.path) }
-        #expect(message.hasSuffix("tokenizer_config.json: truncation_side is 'up' instead of left or right"), "\(message)")
+        #expect(
+            message.hasSuffix("tokenizer_config.json: truncation_side is 'up' instead of left or right"), "\(message)")
     }
 
     static let vocabulary =

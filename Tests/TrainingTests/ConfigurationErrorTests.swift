@@ -52,7 +52,7 @@ struct ConfigMistake: CustomTestStringConvertible, Sendable {
         ConfigMistake(set: ["optimizer.lr=1"], "unknown key 'optimizer.lr'; did you mean 'optimizer.learning_rate'?"),
         // What the key is not is no advice; among its namesakes that of the nearest place is.
         ConfigMistake(set: ["model.target.prefix=x"], "did you mean 'data.target.prefix'?"),
-        ConfigMistake(set: ["model.query={init: x, width: 3}"], "unknown key 'model.query.width'. Valid keys"),
+        ConfigMistake(set: ["model.query={init: x, width: 3}"], "did you mean 'model.target.width'?"),
         ConfigMistake("batch_size: 1", "did you mean 'batch.global'?"),
         ConfigMistake(set: ["model.lora.r=1"], "did you mean 'model.lora.rank'?"),
         ConfigMistake("noise: [1]", "found a sequence of 1, expected a mapping"),

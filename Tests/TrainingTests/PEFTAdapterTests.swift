@@ -101,6 +101,27 @@ import Testing
         #expect(configuration["target_modules"] as? [String] == ["attention.query", "attention.value", "projection"])
     }
 
+    /// peft adapts BERT's pooler with the other layers of its name; nothing is computed with it.
+    @Test func thePoolersFactorsAreLeftOut() throws {
+        let folder = Self.temporaryFolder()
+        try FileManager.default.copyItem(atPath: Self.fixture, toPath: folder)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = "\(folder)/\(PEFTAdapter.weightsFile)"
+        let file = try SafetensorsFile(path: path)
+        let own: [SafetensorsTensor] = try file.entries.map {
+            ($0.name, $0.shape, .bytes(try file.bytes($0.name), $0.type))
+        }
+        let pooler: [SafetensorsTensor] = ["A", "B"].map {
+            ("base_model.model.pooler.dense.lora_\($0).weight", [1, 2], .floats(Floats([1, 2])))
+        }
+        try Data(SafetensorsWriter.data(tensors: own + pooler)).write(to: URL(filePath: path))
+        let tower = Tower()
+        try tower.adapter.read(from: folder)
+        let whole = Tower()
+        try whole.adapter.read(from: Self.fixture)
+        #expect(tower.factors == whole.factors)
+    }
+
     @Test func anotherModelIsRefused() throws {
         for (tower, words) in [
             (Tower(rank: 3, alpha: 9), "model.lora.rank"), (Tower(alpha: 2), "model.lora.rank"),

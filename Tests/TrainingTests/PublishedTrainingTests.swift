@@ -356,7 +356,9 @@ private func openCheckpoint(_ configuration: RunConfig) throws -> TrainedModel {
         for (dimensions, isRefused) in [(3, true), (7, false)] {
             try Data(#"{"truncate_dim": \#(dimensions)}"#.utf8).write(to: URL(fileURLWithPath: file))
             var message = ""
-            do { _ = try PublishedModel(directory: copy.path) } catch let failure as Failure { message = failure.message }
+            do { _ = try PublishedModel(directory: copy.path) } catch let failure as Failure {
+                message = failure.message
+            }
             #expect(message.contains("truncate_dim is 3") == isRefused, "\(message)")
         }
     }

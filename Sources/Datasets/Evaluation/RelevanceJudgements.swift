@@ -17,13 +17,16 @@ public struct RelevanceJudgements: Sendable {
     public init(path: String) throws {
         guard let data = FileManager.default.contents(atPath: path) else {
             let folder = (path as NSString).deletingLastPathComponent
-            let others = (try? FileManager.default.contentsOfDirectory(atPath: folder))?.filter { $0.hasSuffix(".tsv") }
+            let others = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter {
+                $0.hasSuffix(".tsv")
+            }
             throw Failure(
                 .inputMissing,
                 FileManager.default.fileExists(atPath: path)
                     ? "\(path) cannot be read; check its permissions"
                     : "\(path) is missing; it is a TSV file with the columns query-id, corpus-id and score. "
-                        + "There \(others?.isEmpty == false ? "are: " + others!.sorted().joined(separator: ", ") : "is no such file beside it")"
+                        + (others.isEmpty
+                            ? "No such file lies there" : "There are: \(others.sorted().joined(separator: ", "))")
             )
         }
         guard let text = String(validating: data.withoutByteOrderMark, as: UTF8.self) else {

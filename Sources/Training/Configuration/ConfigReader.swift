@@ -162,11 +162,7 @@ struct ConfigReader: ConfigVisitor {
         for entry in entries.filter({ !names.contains($0.key) }).prefix(Self.mostProblems + 1) {
             var text = "unknown key '\(prefix)\(ConfigTree.shortened(entry.key))'"
             let own = prefix + entry.key
-            // Neither the key itself nor the other side's is advice.
-            func ofEitherSide(_ path: String) -> String { path.replacing(".target.", with: ".query.") }
-            let elsewhere = knownPaths.filter {
-                ($0.hasSuffix("." + entry.key) || $0 == entry.key) && ofEitherSide($0) != ofEitherSide(own)
-            }
+            let elsewhere = knownPaths.filter { ($0.hasSuffix("." + entry.key) || $0 == entry.key) && $0 != own }
             func likeness(_ path: String) -> Int { zip(path.reversed(), own.reversed()).prefix { $0 == $1 }.count }
             if let path = synonym(of: entry.key) {
                 text += "; did you mean '\(path)'?"

@@ -151,7 +151,9 @@ struct ConfigTree: Sendable {
                 return ConfigTree(content: .scalar("", plain: true), place: .option(option))
             }
             let isFlow = text.drop { $0.isWhitespace }.first.map { "{[&*!".contains($0) } ?? false
-            if node.scalar == nil, !isFlow { return ConfigTree(content: .scalar(text, plain: false), place: .option(option)) }
+            if node.scalar == nil, !isFlow {
+                return ConfigTree(content: .scalar(text, plain: false), place: .option(option))
+            }
             return try ConfigTree(node) { _ in .option(option) }
         } catch let error as YamlError {
             throw Failure(.configuration, "--set \(option): the value is not YAML: \(problem(of: error).text)")

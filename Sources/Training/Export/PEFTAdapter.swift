@@ -111,7 +111,7 @@ public struct PEFTAdapter {
         }
         let known = Set(matched.compactMap(\.name))
         let missing = matched.filter { $0.name == nil }.map { $0.0.names[0] }
-        let unexpected = file.names.filter { !known.contains($0) && !isOfAnotherTower($0) }
+        let unexpected = file.names.filter { !known.contains($0) && !isOfAnotherTower($0) && !isOfPooler($0) }
         let different = matched.compactMap { factor, name in
             name.flatMap { file.entry($0) }.flatMap {
                 $0.shape == factor.shape ? nil : "\(name ?? "") (expected \(factor.shape), found \($0.shape))"
@@ -131,6 +131,9 @@ public struct PEFTAdapter {
         }
         for (factor, name) in matched { if let name { factor.tensor.values.copy(from: try file.floats(name)) } }
     }
+
+    /// Whether a factor is of BERT's pooler, which `all-linear` and `dense` adapt, too, and nothing computes with.
+    private func isOfPooler(_ name: String) -> Bool { name.contains(".pooler.dense.lora_") }
 
     private func isOfAnotherTower(_ name: String) -> Bool {
         let parts = name.components(separatedBy: ".lora_")
