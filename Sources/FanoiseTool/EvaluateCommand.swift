@@ -21,6 +21,7 @@ struct EvaluateCommand: ParsableCommand {
             """)
 
     @OptionGroup var source: CheckpointOptions
+    @OptionGroup var columns: ColumnOptions
     @Option(
         parsing: .singleValue,
         help: "A held-out set, NAME=FILE.jsonl or FILE.jsonl. Repeatable; default: the sets of the run's configuration."
@@ -63,7 +64,7 @@ struct EvaluateCommand: ParsableCommand {
                 // Fails now rather than after the evaluation; dropped, it leaves nothing.
                 _ = try OutputFile(path: sheet)
             }
-            let model = try command.source.model(communicator)
+            let model = try command.source.model(communicator, columns: command.columns)
             let isPairs = command.beir.isEmpty && command.classify == nil || !sets.isEmpty
             var reports = Reports()
             if isPairs { reports.sets = try command.pairs(sets, model, communicator) }
@@ -145,17 +146,32 @@ struct CheckpointOptions: ParsableArguments {
     }
 
     /// The model, telling once of newer checkpoints that are damaged. *Collective.*
-    func model(_ communicator: any Communicator) throws -> TrainedModel {
-        try Self.model(run: run, checkpoint: checkpoint, published: model, communicator)
+    func model(_ communicator: any Communicator, columns: ColumnOptions? = nil) throws -> TrainedModel {
+        try Self.model(run: run, checkpoint: checkpoint, published: model, columns: columns, communicator)
     }
 
     /// The same of one of the three. *Collective.*
     static func model(
-        run: String?, checkpoint: String?, published: String? = nil, _ communicator: any Communicator
+        run: String?, checkpoint: String?, published: String? = nil, columns: ColumnOptions? = nil,
+        _ communicator: any Communicator
     ) throws -> TrainedModel {
         let source: TrainedModel.Source =
             run.map { .run($0) } ?? checkpoint.map { .checkpoint($0) } ?? .published(published ?? "")
         return try TrainedModel(
-            source, warn: { if communicator.rank == 0 { tell("warning: \($0)") } }, communicator: communicator)
+            source, columns: columns?.names ?? [:], warn: { if communicator.rank == 0 { tell("warning: \($0)") } },
+            communicator: communicator)
+    }
+}
+
+/// Which fields of data the sides are, where neither a configuration nor their names say so.
+struct ColumnOptions: ParsableArguments {
+    @Option(help: "The field of data that is the query; without it that of the run, or one with a recognised name.")
+    var queryColumn: String?
+    @Option(help: "The field of data that is the target, likewise.") var targetColumn: String?
+
+    var names: [Side: String] {
+        var names: [Side: String] = [:]
+        (names[.query], names[.target]) = (queryColumn, targetColumn)
+        return names
     }
 }

@@ -19,6 +19,7 @@ struct MineCommand: ParsableCommand {
             """)
 
     @OptionGroup var source: CheckpointOptions
+    @OptionGroup var columns: ColumnOptions
     @Option(help: "Pairs like the training data.") var data: String
     @Option(help: "More texts to look among: one a line, or data with the target's field.") var corpus: String?
     @Option(help: "JSONL to write.") var output: String
@@ -64,7 +65,8 @@ struct MineCommand: ParsableCommand {
     }
 
     func run() throws {
-        let (source, data, corpus, output, chunk, json) = (source, data, corpus, output, chunk, json)
+        let (source, columns, data, corpus, output) = (source, columns, data, corpus, output)
+        let (chunk, json) = (chunk, json)
         var rules = NegativeRules()
         (rules.count, rules.sampling, rules.seed) = (negatives, sampling, seed)
         (rules.absoluteMargin, rules.relativeMargin) = (margin, relativeMargin)
@@ -72,7 +74,7 @@ struct MineCommand: ParsableCommand {
         if let (first, last) = try bounds() { (rules.rangeMin, rules.rangeMax) = (first, last) }
         try requireNoInput(output, among: [data, corpus])
         try world.run { [rules] communicator in
-            let model = try source.model(communicator)
+            let model = try source.model(communicator, columns: columns)
             let report = try model.mineNegatives(
                 data, corpus: corpus, rules: rules, to: output, chunk: chunk,
                 say: { if communicator.rank == 0 { tell($0) } }, communicator: communicator)

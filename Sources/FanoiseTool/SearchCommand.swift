@@ -29,6 +29,7 @@ struct SearchCommand: ParsableCommand {
     var checkpoint: String?
     @Option(help: "A published model's directory (Hugging Face, sentence-transformers, open_clip), as it is.")
     var model: String?
+    @OptionGroup var columns: ColumnOptions
     @Option(help: "Embeddings to search (.npy).") var index: String
     @Option(help: "The file the index was made of, to show what was found.") var rows: String?
     @Option(help: "A text to search for.") var text: String?
@@ -94,7 +95,7 @@ struct SearchCommand: ParsableCommand {
             return Search(queries: values, columns: array.columns, questions: nil, index: index, shown: nil)
         }
         let model = try CheckpointOptions.model(
-            run: runFolder, checkpoint: checkpoint, published: self.model, communicator)
+            run: runFolder, checkpoint: checkpoint, published: self.model, columns: columns, communicator)
         let (questions, side) = try agreed(communicator) { () -> (EmbeddableRows?, Side) in
             if let queries = self.queries {
                 let side = self.side ?? .query

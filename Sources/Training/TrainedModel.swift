@@ -38,13 +38,18 @@ public struct TrainedModel {
     public let identity: String
 
     /// *Collective.*
-    /// - Parameter warn: on every rank, receives a sentence for each newer checkpoint of a run that cannot be used.
+    /// - Parameters:
+    ///   - columns: the fields of data that the sides are, in place of the configuration's.
+    ///   - warn: on every rank, receives a sentence for each newer checkpoint of a run that cannot be used.
     /// - Throws: on every rank alike, `Failure(.inputMissing)` when there is no checkpoint, `Failure(.data)` when it is damaged.
-    public init(_ source: Source, warn: (String) -> Void = { _ in }, communicator: any Communicator) throws {
+    public init(
+        _ source: Source, columns: [Side: String] = [:], warn: (String) -> Void = { _ in },
+        communicator: any Communicator
+    ) throws {
         let checkpoint = try Self.checkpoint(source, warn: warn, communicator: communicator)
         step = checkpoint?.step
         (configuration, assets, embedder, identity) = try agreed(communicator) {
-            let configuration: RunConfig
+            var configuration: RunConfig
             let assets: ModelAssets
             if let checkpoint {
                 configuration = try RunConfig.parse(checkpoint.config, file: "\(checkpoint.path)/config.yaml")
@@ -53,6 +58,8 @@ public struct TrainedModel {
                 configuration = try RunConfig(published: source)
                 assets = try ModelAssets(published: configuration)
             }
+            if let name = columns[.query] { configuration.data.query.column = .value(name) }
+            if let name = columns[.target] { configuration.data.target.column = .value(name) }
             let model = try DualEncoder(configuration, assets, use: .inference)
             if let checkpoint {
                 try checkpoint.loadParameters(layout: model.parameters.layout, into: model.parameters.values)

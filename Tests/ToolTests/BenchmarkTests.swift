@@ -193,6 +193,45 @@ import Testing
         #expect(trained.code == 65 && !trained.errors.contains("skipped"), "\(trained.errors)")
     }
 
+    /// Fields whose names nobody knows are the sides that the command line says.
+    @Test func columnsOfAnyName() throws {
+        let text = try TextRun()
+        for (name, query, target) in [("known", "text", "caption"), ("other", "frage", "antwort")] {
+            try text.write(
+                "\(name).jsonl", (0..<6).map { #"{"\#(query)": "what is \#($0)", "\#(target)": "it is \#($0)"}"# })
+        }
+        try text.write("corpus-six.txt", (0..<6).map { "it is \($0)" })
+        func run(_ command: [String], _ name: String, _ more: [String] = []) throws -> Outcome {
+            try Program.run(
+                command.map { $0.replacing("@", with: text.folder.file("\(name)")) } + ["--run", text.run]
+                    + more)
+        }
+        let index = [
+            "embed", "--input", text.folder.file("corpus-six.txt"), "--side", "target", "--output",
+            text.folder.file("six.npy"),
+        ]
+        #expect(try run(index, "").code == 0)
+        let (evaluate, mine) = (
+            ["evaluate", "--json", "--data", "set=@.jsonl"], ["mine", "--data", "@.jsonl", "--output", "@-mined.jsonl"]
+        )
+        let search = [
+            "search", "--index", text.folder.file("six.npy"), "--queries", "@.jsonl", "--rows",
+            text.folder.file("corpus-six.txt"),
+        ]
+        let columns = ["--query-column", "frage", "--target-column", "antwort"]
+        for command in [evaluate, search] {
+            let known = try run(command, "known")
+            try #require(known.code == 0 && !known.output.isEmpty, "\(known.errors)")
+            #expect(try run(command, "other", columns).output == known.output)
+            #expect(try run(command, "other").code == 65)
+        }
+        #expect(try run(mine, "other", columns + ["--negatives", "2"]).code == 0)
+        let first = try String(contentsOfFile: text.folder.file("other-mined.jsonl"), encoding: .utf8).prefix {
+            $0 != "\n"
+        }
+        #expect(first.contains(#""frage":"what is 0""#) && first.contains(#""antwort":"it is 0""#), "\(first)")
+    }
+
     /// Each text of a list of positives is one; lists are written whole, and read again as what they were; ids are written as they came.
     @Test func minedListsOfPositivesAreWhole() throws {
         let text = try TextRun()

@@ -128,10 +128,11 @@ struct RowMapper: Sendable {
                     ? "; `fanoise embed` takes another with --column" : "")
             return "the field \(name) is missing; \(there)\(advice)"
         }
-        let recognised = ColumnNames.candidates(Column(nil, column.kind), side, other: other).first ?? role
         return
-            "no field is known to hold the \(role)'s \(column.kind.rawValue); \(there). Name it in data.\(role).column, "
-            + (columns.only == nil ? "or" : "with --column of `fanoise embed`, or") + " call it \(recognised)"
+            "no field is known to hold the \(role)'s \(column.kind.rawValue); \(there). Name it in data.\(role).column, or with "
+            + (columns.only == nil
+                ? "--\(role)-column of `fanoise evaluate` and `mine`"
+                : "--column of `fanoise embed`, --\(role)-column of `search`")
     }
 
     /// The fields that hold negatives: those that are named, or that are there under a recognised name.
