@@ -349,6 +349,29 @@ private func openCheckpoint(_ configuration: RunConfig) throws -> TrainedModel {
         #expect(alone?.message.contains("one of the two towers") == true, "\(alone as Any)")
     }
 
+    /// Weights that nothing good can come of are named before a step is made.
+    @Test func weightsAreFinite() throws {
+        let copy = try PublishedCopy("sentence")
+        let path = "\(copy.path)/model.safetensors"
+        let name = "embeddings.word_embeddings.weight"
+        let tensors: [SafetensorsTensor] = try {
+            let file = try SafetensorsFile(path: path)
+            return try file.entries.map { entry in
+                let values = Floats(try file.floats(entry.name).array)
+                if entry.name.hasSuffix(name) { values[3] = .nan }
+                return (entry.name, entry.shape, .floats(values))
+            }
+        }()
+        try FileManager.default.removeItem(atPath: path)
+        try Data(SafetensorsWriter.data(tensors: tensors)).write(to: URL(fileURLWithPath: path))
+        let configuration = try siamese(copy)
+        let failure = #expect(throws: Failure.self) { try train(configuration) }
+        #expect(
+            failure?.kind == .data
+                && failure?.message.hasPrefix("\(copy.path): tensor '\(name)', element 3 is") == true,
+            "\(failure as Any)")
+    }
+
     /// The package would cut embeddings, which is not done here.
     @Test func shortenedEmbeddingsAreRefused() throws {
         let copy = try PublishedCopy("sentence")

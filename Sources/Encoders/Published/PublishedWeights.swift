@@ -6,6 +6,7 @@ public import Autograd
 import Buffers
 import Failures
 import Foundation
+import Kernels
 
 /// Weights of a published model, mapped into memory. Local.
 public struct PublishedWeights: Sendable {
@@ -173,9 +174,15 @@ public struct PublishedWeights: Sendable {
     }
 
     /// Overwrites the parameters of a tower, declared under `name`, with its tensors, as float32. The files keep no memory.
+    /// - Throws: `Failure(.data)` when a tensor has a number that is not finite.
     public func fill(_ tower: PublishedTower, named name: String, _ parameters: Parameters) throws {
         for tensor in tower.tensors {
             let values = try floats(tensor.name)
+            if let element = firstNonFinite(values) {
+                throw Failure(
+                    .data,
+                    "\(directory): tensor '\(tensor.name)', element \(element) is not finite; fetch the weights anew")
+            }
             let ordered = tensor.isTransposed ? Self.transposed(values, rows: tensor.shape[0]) : values
             var start = 0
             for piece in tensor.pieces {
