@@ -20,7 +20,7 @@
 #include <string.h>
 
 // From here on everything is compiled for a CPU with the unit, what is included too.
-#pragma clang attribute push(__attribute__((target("arch=x86-64-v4,amx-tile,amx-bf16"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v4,amx-tile,amx-bf16,prfchw"))), apply_to = function)
 
 #include "Product.h"
 #include "Tile.h"
@@ -61,12 +61,14 @@ INLINE v16 first(const int whole, const float *p, long count) {
     return whole || count >= LANES ? load(p) : count > 0 ? load_part(p, count, 0) : (v16)0.0f;
 }
 
-/// One tile in each of the parts, which are `stride` bytes apart: `present` rows of A, their K in one piece, of which `left` is there.
+/// One row of a tile in each of the parts, which are `stride` bytes apart: 32 floats of a row of A, of which `left` are there.
+INLINE void pack_row(const int whole, const float *x, long left, char *row, long stride) {
+    split(first(whole, x, left), first(whole, x + LANES, left - LANES), row, stride);
+}
+
+/// One tile in each of the parts: `present` rows of A, their K in one piece, of which `left` is there.
 INLINE void pack_rows(const int whole, const float *x, long row, long present, long left, char *tile, long stride) {
-    for (long r = 0; r < TILE_ROWS; r++) {
-        const long live = r < present ? left : 0;
-        split(first(whole, x + r * row, live), first(whole, x + r * row + LANES, live - LANES), tile + r * 64, stride);
-    }
+    for (long r = 0; r < TILE_ROWS; r++) pack_row(whole, x + r * row, r < present ? left : 0, tile + r * 64, stride);
 }
 
 /// Sixteen rows of sixteen floats, transposed: `rows` of them are there, `count` floats of each.
@@ -145,48 +147,63 @@ INLINE void pack_b(const float *x, long row, long depth, long count, char *tiles
     if (tall > 1) OPERATION(2, x + TILE_ROWS * (row), (row) * (long)sizeof(float));                                                     \
     if (tall > 1 && wide > 1) OPERATION(3, x + TILE_ROWS * (row) + TILE_ROWS, (row) * (long)sizeof(float));
 
-/// Adds Σ_k A(r, k) B(k, c) to `tall` × `wide` tiles of sums, in the unit's registers 0 to 3.
-INLINE void add_tile_products(const int tall, const int wide, long steps, const char *a, const char *b) {
+/// Rows of A that are packed while others are multiplied: BLOCK of them, whole in width and depth, to tiles as `pack_a` makes them.
+typedef struct {
+    const float *x;
+    long row;
+    char *tiles;
+} ahead;
+
+/// Packs rows `from` to before `to` of what is ahead, TILE_DEPTH of K from step `s` on.
+INLINE void pack_ahead(const ahead *next, long s, long from, long to) {
+    char *tiles = next->tiles + s * PARTS * 2 * TILE_BYTES;
+    for (long r = from; r < to; r++) pack_row(1, next->x + r * next->row + s * TILE_DEPTH, 0, tiles + r * 64, 2 * TILE_BYTES);
+}
+
+/// Adds Σ_k A(r, k) B(k, c) to `tall` × `wide` tiles of sums, in the unit's registers 0 to 3, which go to rows of `c` that are `row` apart.
+/// Meanwhile packs the rows `from` to before `to` of `next`: the vector registers have nothing else to do.
+INLINE void add_tile_products(
+    const int tall, const int wide, long steps, const char *a, const char *b, const float *c, long row, const ahead *next, long from,
+    long to) {
     const long a_step = PARTS * tall * TILE_BYTES, b_step = PARTS * wide * TILE_BYTES;
     // Eight lines of the next step, to the first cache. Without, the unit waits for tiles to come from the second cache: a tenth of the time,
     // and a quarter where another processor shares the core.
 #define FETCH(next, line)                                                                                                               \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < 8; i++) __builtin_prefetch((next) + ((line) + i) * 64);
-#define LOAD_A(part)                                                                                                                    \
-    _tile_loadd(4, a + part * tall * TILE_BYTES, 64);                                                                                   \
-    if (tall > 1) _tile_loadd(5, a + (part * tall + 1) * TILE_BYTES, 64);
-#define LOAD_B(part)                                                                                                                    \
-    _tile_loadd(6, b + part * wide * TILE_BYTES, 64);                                                                                   \
-    if (wide > 1) _tile_loadd(7, b + (part * wide + 1) * TILE_BYTES, 64);
-    // The n-th of six products of parts, and a sixth of the next step.
-#define ADD_PRODUCTS(n)                                                                                                                 \
-    _tile_dpbf16ps(0, 4, 6);                                                                                                            \
-    FETCH(b + b_step, 8 * wide * n)                                                                                                     \
-    if (wide > 1) {                                                                                                                     \
-        _tile_dpbf16ps(1, 4, 7);                                                                                                        \
-        FETCH(b + b_step, 8 * wide * n + 8)                                                                                             \
-    }                                                                                                                                   \
-    if (tall > 1) _tile_dpbf16ps(2, 5, 6);                                                                                              \
-    FETCH(a + a_step, 8 * tall * n)                                                                                                     \
-    if (tall > 1) {                                                                                                                     \
-        if (wide > 1) _tile_dpbf16ps(3, 5, 7);                                                                                          \
-        FETCH(a + a_step, 8 * tall * n + 8)                                                                                             \
-    }
+    // The upper and the lower tile of a part of A, the left and the right one of B.
+#define UPPER(part) _tile_loadd(4, a + (part) * tall * TILE_BYTES, 64);
+#define LOWER(part) if (tall > 1) _tile_loadd(5, a + ((part) * tall + 1) * TILE_BYTES, 64);
+#define LEFT(part) _tile_loadd(6, b + (part) * wide * TILE_BYTES, 64);
+#define RIGHT(part) if (wide > 1) _tile_loadd(7, b + ((part) * wide + 1) * TILE_BYTES, 64);
+    // The products of two tiles, and a part of the next step: a sixth of it in each of six rounds.
+#define UPPER_LEFT(n) { _tile_dpbf16ps(0, 4, 6); FETCH(b + b_step, 8 * wide * n) }
+#define UPPER_RIGHT(n) if (wide > 1) { _tile_dpbf16ps(1, 4, 7); FETCH(b + b_step, 8 * wide * n + 8) }
+#define LOWER_LEFT(n) { if (tall > 1) _tile_dpbf16ps(2, 5, 6); FETCH(a + a_step, 8 * tall * n) }
+#define LOWER_RIGHT(n) if (tall > 1) { if (wide > 1) _tile_dpbf16ps(3, 5, 7); FETCH(a + a_step, 8 * tall * n + 8) }
+    // All four, and each tile of the part that is next as soon as the one in its place is done with: two at a time the unit would wait for.
+#define THEN_ROWS(n, part) UPPER_LEFT(n) UPPER_RIGHT(n) UPPER(part) LOWER_LEFT(n) LOWER_RIGHT(n) LOWER(part)
+#define THEN_COLUMNS(n, part) UPPER_LEFT(n) LOWER_LEFT(n) LEFT(part) UPPER_RIGHT(n) LOWER_RIGHT(n) RIGHT(part)
     for (long s = 0; s < steps; s++, a += a_step, b += b_step) {
+        // C comes from memory while products are formed.
+        if (s < 4)
+            for (long r = s * 4 * tall; r < (s + 1) * 4 * tall; r++)
+                for (int t = 0; t < wide; t++) __builtin_prefetch(c + r * row + t * TILE_ROWS, 1);
+        pack_ahead(next, s, from, to);
         // The largest last, so that small ones are summed without its rounding, in an order in which an operand stays: seven loads.
-        LOAD_A(2) LOAD_B(0) ADD_PRODUCTS(0)
-        LOAD_A(1) ADD_PRODUCTS(1)
-        LOAD_B(1) ADD_PRODUCTS(2)
-        LOAD_A(0) ADD_PRODUCTS(3)
-        LOAD_B(2) ADD_PRODUCTS(4)
-        LOAD_B(0) ADD_PRODUCTS(5)
+        UPPER(2) LEFT(0) RIGHT(0) LOWER(2)
+        THEN_ROWS(0, 1)
+        THEN_COLUMNS(1, 1)
+        THEN_ROWS(2, 0)
+        THEN_COLUMNS(3, 2)
+        THEN_COLUMNS(4, 0)
+        UPPER_LEFT(5) UPPER_RIGHT(5) LOWER_LEFT(5) LOWER_RIGHT(5)
     }
 }
 
 /// C = alpha · A · B, added to C where asked, for the `rows` × `columns` that are there of tall × wide tiles. `edge` is a block of scratch.
 INLINE void block(
     const int tall, const int wide, long steps, const char *a, const char *b, long rows, long columns, float alpha, int accumulate, float *c,
-    long stride, float *edge) {
+    long stride, float *edge, const ahead *next, long from, long to) {
     const int whole = rows == tall * TILE_ROWS && columns == wide * TILE_ROWS;
     // With alpha = 1 sums go on from C, in place or, where the block is not whole, through the scratch.
     const int goes_on = accumulate && alpha == 1;
@@ -203,7 +220,7 @@ INLINE void block(
         _tile_zero(2);
         _tile_zero(3);
     }
-    add_tile_products(tall, wide, steps, a, b);
+    add_tile_products(tall, wide, steps, a, b, sums, row, next, from, to);
     FOR_SUMS(_tile_stored, sums, row)
     if (sums == edge)
         for (long r = 0; r < rows; r++, c += stride)
@@ -225,7 +242,7 @@ static long unit_width(long columns, long deep) {
 long unit_product_scratch(long columns, long depth) {
     const long deep = unit_depth(depth);
     // What is there may begin anywhere: a line more.
-    return ((unit_width(columns, deep) + BLOCK) * deep * PARTS * 2 + 64) / (long)sizeof(float) + BLOCK * BLOCK;
+    return ((unit_width(columns, deep) + 2 * BLOCK) * deep * PARTS * 2 + 64) / (long)sizeof(float) + BLOCK * BLOCK;
 }
 
 void unit_product(
@@ -238,7 +255,9 @@ void unit_product(
     } shapes = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
     const long deep = unit_depth(depth), wide = unit_width(columns, deep);
     float *edge = (float *)(((uintptr_t)scratch + 63) / 64 * 64);
-    char *strip = (char *)(edge + BLOCK * BLOCK), *panels = strip + BLOCK * deep * PARTS * 2;
+    // Two strips of A, in turn.
+    const long strip_bytes = BLOCK * deep * PARTS * 2;
+    char *strips = (char *)(edge + BLOCK * BLOCK), *panels = strips + 2 * strip_bytes;
     _tile_loadconfig(&shapes);
     for (long k = 0; k < depth; k += deep) {
         const long here = least(deep, depth - k), steps = blocks(here, TILE_DEPTH);
@@ -247,20 +266,29 @@ void unit_product(
             const long width = least(wide, columns - j);
             if (b_transposed) pack_transposed_b(b + j * b_stride + k, b_stride, here, width, panels);
             else pack_b(b + k * b_stride + j, b_stride, here, width, panels);
+            int packed = 0;
             for (long i = 0; i < rows; i += BLOCK) {
-                const long height = least(BLOCK, rows - i);
-                if (a_transposed) pack_transposed_a(a + k * a_stride + i, a_stride, here, height, strip);
-                else pack_a(a + i * a_stride + k, a_stride, here, height, strip);
+                const long height = least(BLOCK, rows - i), count = blocks(width, BLOCK);
+                char *strip = strips + i / BLOCK % 2 * strip_bytes;
+                const float *a_here = a_transposed ? a + k * a_stride + i : a + i * a_stride + k;
+                if (a_transposed) pack_transposed_a(a_here, a_stride, here, height, strip);
+                else if (!packed) pack_a(a_here, a_stride, here, height, strip);
+                // The next strip is packed a part with each block of this one, if it is whole.
+                packed = !a_transposed && here % TILE_DEPTH == 0 && i + 2 * BLOCK <= rows;
+                const ahead next = {a_here + BLOCK * a_stride, a_stride, strips + (i / BLOCK + 1) % 2 * strip_bytes};
                 float *c_here = c + i * c_stride + j;
                 const char *panel = panels;
-                for (long x = 0; x < width; x += BLOCK) {
-                    const long side = tiles_at(x, width), present = least(BLOCK, width - x);
+                for (long x = 0; x < count; x++) {
+                    const long present = least(BLOCK, width - x * BLOCK), side = tiles_at(x * BLOCK, width);
+                    const long from = packed ? BLOCK * x / count : 0, to = packed ? BLOCK * (x + 1) / count : 0;
+#define BLOCK_OF(tall, wide)                                                                                                            \
+    block(tall, wide, steps, strip, panel, height, present, alpha, adds, c_here + x * BLOCK, c_stride, edge, &next, from, to)
                     if (height > TILE_ROWS) {
-                        if (side > 1) block(2, 2, steps, strip, panel, height, present, alpha, adds, c_here + x, c_stride, edge);
-                        else block(2, 1, steps, strip, panel, height, present, alpha, adds, c_here + x, c_stride, edge);
+                        if (side > 1) BLOCK_OF(2, 2);
+                        else BLOCK_OF(2, 1);
                     } else {
-                        if (side > 1) block(1, 2, steps, strip, panel, height, present, alpha, adds, c_here + x, c_stride, edge);
-                        else block(1, 1, steps, strip, panel, height, present, alpha, adds, c_here + x, c_stride, edge);
+                        if (side > 1) BLOCK_OF(1, 2);
+                        else BLOCK_OF(1, 1);
                     }
                     panel += steps * PARTS * side * TILE_BYTES;
                 }
