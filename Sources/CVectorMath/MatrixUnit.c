@@ -154,10 +154,15 @@ typedef struct {
     char *tiles;
 } ahead;
 
-/// Packs rows `from` to before `to` of what is ahead, TILE_DEPTH of K from step `s` on.
+/// Packs rows `from` to before `to` of what is ahead, TILE_DEPTH of K from step `s` on, and asks for the same of the strip after it.
 INLINE void pack_ahead(const ahead *next, long s, long from, long to) {
     char *tiles = next->tiles + s * PARTS * 2 * TILE_BYTES;
-    for (long r = from; r < to; r++) pack_row(1, next->x + r * next->row + s * TILE_DEPTH, 0, tiles + r * 64, 2 * TILE_BYTES);
+    for (long r = from; r < to; r++) {
+        const float *x = next->x + r * next->row + s * TILE_DEPTH, *after = x + BLOCK * next->row;
+        __builtin_prefetch(after, 0, 2);
+        __builtin_prefetch(after + LANES, 0, 2);
+        pack_row(1, x, 0, tiles + r * 64, 2 * TILE_BYTES);
+    }
 }
 
 /// Adds Σ_k A(r, k) B(k, c) to `tall` × `wide` tiles of sums, in the unit's registers 0 to 3, which go to rows of `c` that are `row` apart.
