@@ -102,7 +102,7 @@ public struct LowRankAdapter: Sendable, Equatable {
     /// The frozen weight, [outputs, I].
     public let weight: ParameterReference
     /// The rows of the weight, and so the columns of the layer's output, that belong to `layer`: C of them.
-    public let outputs: Range<Int>
+    public private(set) var outputs: Range<Int>
     /// A, [K, I].
     public let down: ParameterReference
     /// B, [C, K].
@@ -111,6 +111,15 @@ public struct LowRankAdapter: Sendable, Equatable {
     public let scale: Float
     public let dropout: Float
     let stream: UInt32
+
+    /// The adapter of a layer that has these rows of the weight alone; nil if it adapts others.
+    public func of(_ rows: Range<Int>) -> LowRankAdapter? {
+        guard outputs.overlaps(rows) else { return nil }
+        precondition(outputs.clamped(to: rows) == outputs, "rows \(rows) are a part of what \(layer) adapts")
+        var adapter = self
+        adapter.outputs = outputs.lowerBound - rows.lowerBound..<outputs.upperBound - rows.lowerBound
+        return adapter
+    }
 }
 
 extension ParameterPlan {

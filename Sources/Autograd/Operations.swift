@@ -134,22 +134,24 @@ extension Tape {
         }
     }
 
-    /// Attention of one query, [1, D], over every sequence: y_BD; `keyValue` is [R, 2D].
-    public func queryAttention(_ query: Tensor, keyValue: Tensor, offsets: [Int], heads: Int) -> Tensor {
+    /// Attention of one query over each sequence: y_BD; `query` is [B, D], or [1, D] for all sequences, `keyValue` [R, 2D].
+    public func queryAttention(_ query: Tensor, keyValue: Tensor, packing: QueryPacking, heads: Int) -> Tensor {
         let width = query.columns
-        let y = Floats(count: (offsets.count - 1) * width)
+        let y = Floats(count: packing.sequences * width)
         let probabilities = Floats(count: keyValue.rows * heads)
         queryAttentionForward(
-            query: query.values, keyValue: keyValue.values, offsets: offsets, heads: heads, width: width, into: y,
+            query: query.values, keyValue: keyValue.values, packing: packing, heads: heads, width: width, into: y,
             probabilities: probabilities)
-        return record(y, shape: [offsets.count - 1, width], inputs: [query, keyValue]) { [unowned self] dy in
-            let (dquery, dkeyValue) = (Floats(count: width), Floats(count: keyValue.values.count))
+        let output = record(y, shape: [packing.sequences, width], inputs: [query, keyValue]) { [unowned self] dy in
+            let (dquery, dkeyValue) = (Floats(count: query.values.count), Floats(count: keyValue.values.count))
             queryAttentionBackward(
-                dy: dy, query: query.values, keyValue: keyValue.values, probabilities: probabilities, offsets: offsets,
+                dy: dy, query: query.values, keyValue: keyValue.values, probabilities: probabilities, packing: packing,
                 heads: heads, width: width, into: dquery, dkeyValue: dkeyValue)
             pass(dquery, to: query)
             pass(dkeyValue, to: keyValue)
         }
+        output.isPooled = true
+        return output
     }
 
     /// Biases of every head by distance, from a table by bucket: `y_h(d) = table[bucket(d), h]`, table_[buckets, H].

@@ -166,4 +166,14 @@ public final class Parameters {
 extension Tensor {
     /// The view that backward kernels accumulate a parameter's gradient into; nil when it is frozen.
     public var parameterGradient: Floats? { parameter == nil ? nil : gradient }
+
+    /// A part of a parameter along its first dimension: a view of its values and of its gradient.
+    public func part(_ range: Range<Int>) -> Tensor {
+        guard let parameter else { preconditionFailure("a part of what is no parameter") }
+        let stride = values.count / shape[0]
+        let elements = range.lowerBound * stride..<range.upperBound * stride
+        return Tensor(
+            parameter: parameter, shape: [range.count] + shape.dropFirst(), values: values[elements],
+            gradient: gradient?[elements])
+    }
 }

@@ -65,15 +65,35 @@ extension Encoder {
     }
 }
 
-/// FLOPs of a stack of blocks over packed sequences: 2 · R · (4D² + 2DF) a block for the products, 4 · Σ T² · D for attention.
-func transformerFLOPs(_ shape: TransformerShape, packing: SequencePacking) -> Double {
-    let rows = Double(packing.offsets.last ?? 0)
-    let width = Double(shape.width)
-    let products = 2 * rows * (4 * width * width + 2 * width * Double(shape.hidden))
-    var pairs = 0.0
-    for (start, end) in zip(packing.offsets, packing.offsets.dropFirst()) {
-        let length = Double(end - start)
-        pairs += packing.causal ? length * (length + 1) / 2 : length * length
+extension [TransformerBlock] {
+    /// All blocks one after the other; of the last one, the wanted rows alone.
+    /// - Parameters:
+    ///   - rows: one of each sequence, where nothing else is read of what the last block makes; nil: all.
+    ///   - bias: as `TransformerBlock` takes it; every row is computed with it.
+    /// - Returns: [R, D], or [B, D] of `rows`.
+    func callAsFunction(
+        _ tokens: Tensor, packing: SequencePacking, rows: [Int]?, bias: Tensor? = nil, _ parameters: Parameters,
+        on tape: Tape
+    ) -> Tensor {
+        var x = tokens
+        for (index, block) in enumerated() {
+            let last = index == count - 1 && bias == nil ? rows : nil
+            x = tape.checkpoint(x) { block($0, packing: packing, rows: last, bias: bias, parameters, on: $1) }
+        }
+        guard let rows, isEmpty || bias != nil else { return x }
+        return tape.gather(x, rows: rows)
     }
-    return Double(shape.depth) * (products + 4 * pairs * width)
+}
+
+/// FLOPs of a stack of blocks over packed sequences. A block's are 2 · R · (4D² + 2DF) for the products and 4 · D · pairs for attention; of
+/// which the last one needs keys and values of all rows, 2 · R · 2D², and all else of the wanted `rows` alone.
+func transformerFLOPs(_ shape: TransformerShape, packing: SequencePacking, rows: [Int]?) -> Double {
+    let all = Double(packing.offsets.last ?? 0)
+    let width = Double(shape.width)
+    let keysAndValues = 4 * width * width
+    let others = 2 * (2 * width * width + 2 * width * Double(shape.hidden))
+    let whole = all * (keysAndValues + others) + 4 * width * Double(packing.pairs())
+    guard let rows, shape.depth > 0 else { return Double(shape.depth) * whole }
+    return Double(shape.depth - 1) * whole + all * keysAndValues + Double(rows.count) * others
+        + 4 * width * Double(packing.pairs(of: rows))
 }

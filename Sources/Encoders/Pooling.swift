@@ -17,9 +17,6 @@ public enum Pooling: String, Sendable, CaseIterable {
     /// Σ t x_t / Σ t (Muennighoff, arXiv 2202.08904).
     case weightedMean = "weighted_mean"
 
-    /// Whether it is one of the tokens.
-    var isOneToken: Bool { self == .classToken || self == .endOfText }
-
     /// The weight of each row, for sums of them; nil for what is no sum.
     func weights(_ offsets: [Int]) -> [Float]? {
         guard self == .rootMean || self == .weightedMean else { return nil }

@@ -136,12 +136,11 @@ public struct TextTransformer: Encoder {
                 table: parameters[table],
                 buckets: DistanceBuckets.buckets(upTo: packing.longest))
         }
-        var x = tokens
-        for block in blocks {
-            x = tape.checkpoint(x) { block($0, packing: packing, bias: bias, parameters, on: $1) }
-        }
+        let rows = pooledRows(ids, offsets)
+        var x = blocks(tokens, packing: packing, rows: rows, bias: bias, parameters, on: tape)
+        if rows != nil { return projections(normed(x, parameters, on: tape), parameters, on: tape) }
         // A norm of rows that are left out is not needed.
-        let normsLast = configuration.pooling.allSatisfy(\.isOneToken)
+        let normsLast = configuration.pooling.allSatisfy { row(of: $0, ids, offsets) != nil }
         if !normsLast { x = normed(x, parameters, on: tape) }
         let pooled = configuration.pooling.map { pooling in
             let y = pool(x, by: pooling, ids, offsets, on: tape)
@@ -150,20 +149,31 @@ public struct TextTransformer: Encoder {
         return projections(pooled.count == 1 ? pooled[0] : tape.joinColumns(pooled), parameters, on: tape)
     }
 
-    private func pool(_ x: Tensor, by pooling: Pooling, _ ids: [Int32], _ offsets: [Int], on tape: Tape) -> Tensor {
+    /// The row of each text that `pooling` takes, if it takes one.
+    private func row(of pooling: Pooling, _ ids: [Int32], _ offsets: [Int]) -> [Int]? {
         switch pooling {
-        case .endOfText: tape.gather(x, rows: configuration.end.rows(ids, offsets))
-        case .classToken: tape.gather(x, rows: offsets.dropLast())
-        case .mean: tape.meanPool(x, offsets: offsets)
-        case .maximum: tape.maxPool(x, offsets: offsets)
-        case .rootMean, .weightedMean: tape.weightedPool(x, weights: pooling.weights(offsets) ?? [], offsets: offsets)
+        case .endOfText: configuration.end.rows(ids, offsets)
+        case .classToken: offsets.dropLast()
+        case .mean, .maximum, .rootMean, .weightedMean: nil
         }
     }
 
+    /// The rows that pooling reads, if it reads one of each text.
+    private func pooledRows(_ ids: [Int32], _ offsets: [Int]) -> [Int]? {
+        configuration.pooling.count == 1 ? row(of: configuration.pooling[0], ids, offsets) : nil
+    }
+
+    private func pool(_ x: Tensor, by pooling: Pooling, _ ids: [Int32], _ offsets: [Int], on tape: Tape) -> Tensor {
+        if let rows = row(of: pooling, ids, offsets) { return tape.gather(x, rows: rows) }
+        if let weights = pooling.weights(offsets) { return tape.weightedPool(x, weights: weights, offsets: offsets) }
+        return pooling == .maximum ? tape.maxPool(x, offsets: offsets) : tape.meanPool(x, offsets: offsets)
+    }
+
     public func forwardFLOPs(of input: EncoderInput) -> Double {
-        transformerFLOPs(
-            configuration.transformer,
-            packing: SequencePacking(offsets: text(input).offsets, causal: configuration.causal))
+        let (ids, offsets) = text(input)
+        return transformerFLOPs(
+            configuration.transformer, packing: SequencePacking(offsets: offsets, causal: configuration.causal),
+            rows: distances == nil ? pooledRows(ids, offsets) : nil)
             + 2 * Double(input.rows) * Double(projections.products)
     }
 

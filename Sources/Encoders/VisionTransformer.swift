@@ -121,9 +121,7 @@ public struct VisionTransformer: Encoder {
 
     public func encode(_ tokens: Tensor, of input: EncoderInput, _ parameters: Parameters, on tape: Tape) -> Tensor {
         let packing = packing(of: input)
-        var x = tokens
-        for block in blocks { x = tape.checkpoint(x) { block($0, packing: packing, parameters, on: $1) } }
-        if configuration.pooling == .classToken { x = tape.gather(x, rows: packing.offsets.dropLast()) }
+        var x = blocks(tokens, packing: packing, rows: pooledRows(packing), parameters, on: tape)
         x = outputNorm(x, parameters, on: tape)
         if configuration.pooling == .mean { x = tape.meanPool(x, offsets: packing.offsets) }
         if let attentionPooling { x = attentionPooling(x, offsets: packing.offsets, parameters, on: tape) }
@@ -133,10 +131,16 @@ public struct VisionTransformer: Encoder {
     public func forwardFLOPs(of input: EncoderInput) -> Double {
         let patchInputs = Double(3 * configuration.patch * configuration.patch)
         let patches = Double(configuration.grid * configuration.grid)
-        return transformerFLOPs(configuration.transformer, packing: packing(of: input))
+        let packing = packing(of: input)
+        return transformerFLOPs(configuration.transformer, packing: packing, rows: pooledRows(packing))
             + 2 * Double(input.rows)
             * (Double(width) * patches * patchInputs + Double(projections.products)
                 + (attentionPooling?.products(tokens: configuration.tokens) ?? 0))
+    }
+
+    /// The rows that pooling reads, if they are single ones.
+    private func pooledRows(_ packing: SequencePacking) -> [Int]? {
+        configuration.pooling == .classToken ? packing.offsets.dropLast() : nil
     }
 
     private func packing(of input: EncoderInput) -> SequencePacking {

@@ -4,6 +4,7 @@
 // Shapes: B sequences, R rows of all, D width.
 
 public import Autograd
+import Kernels
 
 /// `a = output(attention(query(probe), key_value(x)))`, `y = a + mlp(norm(a))`.
 public struct AttentionPooling: Sendable {
@@ -40,7 +41,7 @@ public struct AttentionPooling: Sendable {
     public func callAsFunction(_ x: Tensor, offsets: [Int], _ parameters: Parameters, on tape: Tape) -> Tensor {
         let pooled = tape.queryAttention(
             query(parameters[probe], parameters, on: tape), keyValue: keyValue(x, parameters, on: tape),
-            offsets: offsets, heads: heads)
+            packing: QueryPacking(offsets: offsets), heads: heads)
         let a = attentionOutput(pooled, parameters, on: tape)
         return tape.add(
             a, output(hidden(norm(a, parameters, on: tape), parameters, on: tape), parameters, on: tape))

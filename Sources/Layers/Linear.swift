@@ -31,12 +31,17 @@ public struct Linear: Sendable {
         }
     }
 
-    /// - Parameter residual: what the result is added to.
+    /// - Parameters:
+    ///   - outputs: those that are wanted; nil: all.
+    ///   - residual: what the result is added to.
     public func callAsFunction(
-        _ x: Tensor, residual: Tensor? = nil, _ parameters: Parameters, on tape: Tape
+        _ x: Tensor, outputs: Range<Int>? = nil, residual: Tensor? = nil, _ parameters: Parameters, on tape: Tape
     ) -> Tensor {
-        tape.linear(
-            x, weight: parameters[weight], bias: bias.map { parameters[$0] }, activation: activation,
-            residual: residual, adapters: adapters, of: parameters)
+        func part(_ reference: ParameterReference) -> Tensor {
+            outputs.map { parameters[reference].part($0) } ?? parameters[reference]
+        }
+        return tape.linear(
+            x, weight: part(weight), bias: bias.map(part), activation: activation, residual: residual,
+            adapters: outputs.map { wanted in adapters.compactMap { $0.of(wanted) } } ?? adapters, of: parameters)
     }
 }

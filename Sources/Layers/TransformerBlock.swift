@@ -15,6 +15,23 @@ public struct SequencePacking: Sendable, Equatable {
         self.causal = causal
     }
 
+    /// What a query at `rows[s]` sees of its sequence s, for every one.
+    func queries(at rows: [Int]) -> QueryPacking {
+        QueryPacking(offsets: offsets, ends: causal ? rows.map { $0 + 1 } : nil)
+    }
+
+    /// Pairs of a row and a row that it sees: of all rows, or of `rows` alone.
+    public func pairs(of rows: [Int]? = nil) -> Int {
+        if let rows {
+            let seen = queries(at: rows)
+            return zip(seen.offsets, seen.ends).reduce(0) { $0 + $1.1 - $1.0 }
+        }
+        return zip(offsets, offsets.dropFirst()).reduce(0) { sum, sequence in
+            let length = sequence.1 - sequence.0
+            return sum + (causal ? length * (length + 1) / 2 : length * length)
+        }
+    }
+
     /// The length of the longest sequence.
     public var longest: Int { zip(offsets, offsets.dropFirst()).reduce(0) { max($0, $1.1 - $1.0) } }
 }
@@ -99,21 +116,35 @@ public struct TransformerBlock: Sendable {
         dropoutStreams = (plan.declareDropout(), plan.declareDropout())
     }
 
-    /// x_RD to x_RD.
-    /// - Parameter bias: what is added to the scores of each head by distance, as `Tape.attention` takes it.
+    /// x_RD to x_RD; or to x_BD, one row of each sequence, at a fraction of the work: what no other row looks at is not computed.
+    /// - Parameters:
+    ///   - rows: the rows that are wanted, one of each sequence, none of them empty; nil: all.
+    ///   - bias: what is added to the scores of each head by distance, as `Tape.attention` takes it; not with `rows`.
     public func callAsFunction(
-        _ x: Tensor, packing: SequencePacking, bias: Tensor? = nil, _ parameters: Parameters, on tape: Tape
+        _ x: Tensor, packing: SequencePacking, rows: [Int]? = nil, bias: Tensor? = nil, _ parameters: Parameters,
+        on tape: Tape
     ) -> Tensor {
+        precondition(rows == nil || bias == nil, "biases by distance with single rows of a block")
+        func wanted(_ x: Tensor) -> Tensor { rows.map { tape.gather(x, rows: $0) } ?? x }
         /// x + dropout(layer(h))
         func joined(_ layer: Linear, _ h: Tensor, to x: Tensor, stream: UInt32) -> Tensor {
             guard dropout > 0 else { return layer(h, residual: x, parameters, on: tape) }
             return tape.add(x, tape.dropout(layer(h, parameters, on: tape), probability: dropout, stream: stream))
         }
+        func mixed(_ read: Tensor) -> Tensor {
+            guard let rows else {
+                return tape.attention(
+                    qkv: queryKeyValue(read, parameters, on: tape), offsets: packing.offsets, heads: heads,
+                    causal: packing.causal, bias: bias)
+            }
+            let width = read.columns
+            return tape.queryAttention(
+                queryKeyValue(wanted(read), outputs: 0..<width, parameters, on: tape),
+                keyValue: queryKeyValue(read, outputs: width..<3 * width, parameters, on: tape),
+                packing: packing.queries(at: rows), heads: heads)
+        }
         func attention(_ read: Tensor, addedTo x: Tensor) -> Tensor {
-            let mixed = tape.attention(
-                qkv: queryKeyValue(read, parameters, on: tape), offsets: packing.offsets, heads: heads,
-                causal: packing.causal, bias: bias)
-            return joined(attentionOutput, mixed, to: x, stream: dropoutStreams.attention)
+            joined(attentionOutput, mixed(read), to: wanted(x), stream: dropoutStreams.attention)
         }
         func mlp(_ read: Tensor, addedTo x: Tensor) -> Tensor {
             joined(output, hidden(read, parameters, on: tape), to: x, stream: dropoutStreams.mlp)

@@ -2,7 +2,7 @@
 
 import Autograd
 import Buffers
-import Encoders
+@testable import Encoders
 import Foundation
 import Kernels
 import Layers
@@ -26,7 +26,7 @@ private func fillWithFormula(_ parameters: Parameters) {
     }
 }
 
-private func relativeError(_ values: [Float], _ expected: [Double]) -> Double {
+func relativeError(_ values: [Float], _ expected: [Double]) -> Double {
     guard values.count == expected.count else { return .infinity }
     let difference = zip(values, expected).reduce(0.0) { $0 + (Double($1.0) - $1.1) * (Double($1.0) - $1.1) }
     let norm = expected.reduce(0.0) { $0 + $1 * $1 }
@@ -125,5 +125,15 @@ struct EncoderGoldenTests {
         let block: Double = 24 * (4 * 144 + 2 * 240) + 4 * 3 * 16 * 12
         let ends: Double = 2 * 12 * 48 * 12 + 2 * 3 * 12 * 6
         #expect(encoder.forwardFLOPs(of: input) == 2 * block + ends)
+    }
+
+    @Test func flopsOfTheLastBlockAreThoseOfWhatIsRead() {
+        // Texts of 3 and 5 tokens, width 8, hidden layer 16; the second text ends at its fourth token.
+        let packing = SequencePacking(offsets: [0, 3, 8], causal: true)
+        let shape = TransformerShape(width: 8, depth: 2, heads: 2, hidden: 16)
+        let first: Double = 2 * 8 * (4 * 64 + 2 * 128) + 4 * 8 * (6 + 15)
+        let last: Double = 2 * 8 * (2 * 64) + 2 * 2 * (2 * 64 + 2 * 128) + 4 * 8 * (3 + 4)
+        #expect(transformerFLOPs(shape, packing: packing, rows: [2, 6]) == first + last)
+        #expect(transformerFLOPs(shape, packing: packing, rows: nil) == 2 * first)
     }
 }

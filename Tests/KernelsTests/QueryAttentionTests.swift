@@ -5,18 +5,20 @@ import Foundation
 import Kernels
 import Testing
 
-/// y_b of every sequence and head, as the formula reads.
-private func oracle(_ query: [Double], _ keyValue: [Double], offsets: [Int], heads: Int, width: Int) -> [Double] {
+/// y_b of every sequence and head, as the formula reads; `query` is one for all, or one for each.
+private func oracle(_ query: [Double], _ keyValue: [Double], packing: QueryPacking, heads: Int, width: Int) -> [Double] {
     let headWidth = width / heads
-    return zip(offsets, offsets.dropFirst()).flatMap { start, end in
-        (0..<width).map { column -> Double in
+    return zip(packing.offsets, packing.ends).enumerated().flatMap { sequence, rows in
+        let own = query.count == width ? 0 : sequence * width
+        return (0..<width).map { column -> Double in
             let head = column / headWidth * headWidth..<(column / headWidth + 1) * headWidth
-            let scores = (start..<end).map { row in
-                head.reduce(0) { $0 + query[$1] * keyValue[row * 2 * width + $1] } / Double(headWidth).squareRoot()
+            let scores = (rows.0..<rows.1).map { row in
+                head.reduce(0) { $0 + query[own + $1] * keyValue[row * 2 * width + $1] }
+                    / Double(headWidth).squareRoot()
             }
             let top = scores.max() ?? 0
             let sum = scores.reduce(0) { $0 + exp($1 - top) }
-            return zip(start..<end, scores).reduce(0) {
+            return zip(rows.0..<rows.1, scores).reduce(0) {
                 $0 + exp($1.1 - top) / sum * keyValue[$1.0 * 2 * width + width + column]
             }
         }
@@ -24,25 +26,26 @@ private func oracle(_ query: [Double], _ keyValue: [Double], offsets: [Int], hea
 }
 
 struct QueryAttentionTests {
-    @Test(arguments: [1, 3], [4, 17])
-    func matchesOracle(heads: Int, headWidth: Int) {
-        let (offsets, width) = ([0, 1, 6, 23], heads * headWidth)
-        let (query, keyValue) = (sample(width, 1), sample(23 * 2 * width, 2))
+    @Test(arguments: [(1, 4), (3, 17), (2, 32)], [(true, true), (true, false), (false, true), (false, false)])
+    func matchesOracle(shape: (heads: Int, headWidth: Int), one: (query: Bool, hides: Bool)) {
+        let (heads, width) = (shape.heads, shape.heads * shape.headWidth)
+        let packing = QueryPacking(offsets: [0, 1, 6, 23], ends: one.hides ? [1, 4, 23] : nil)
+        let (query, keyValue) = (sample((one.query ? 1 : 3) * width, 1), sample(23 * 2 * width, 2))
         let dy = sample(3 * width, 3)
         let (y, p) = (unwritten(3 * width), unwritten(23 * heads))
         queryAttentionForward(
-            query: query, keyValue: keyValue, offsets: offsets, heads: heads, width: width, into: y, probabilities: p)
+            query: query, keyValue: keyValue, packing: packing, heads: heads, width: width, into: y, probabilities: p)
         expectClose(
-            y, oracle(query.doubles, keyValue.doubles, offsets: offsets, heads: heads, width: width),
+            y, oracle(query.doubles, keyValue.doubles, packing: packing, heads: heads, width: width),
             tolerance: 200 * unitRoundoff, "y")
-        let (dquery, dkeyValue) = (unwritten(width), unwritten(keyValue.count))
+        let (dquery, dkeyValue) = (unwritten(query.count), unwritten(keyValue.count))
         queryAttentionBackward(
-            dy: dy, query: query, keyValue: keyValue, probabilities: p, offsets: offsets, heads: heads, width: width,
+            dy: dy, query: query, keyValue: keyValue, probabilities: p, packing: packing, heads: heads, width: width,
             into: dquery, dkeyValue: dkeyValue)
         func loss(_ query: [Double], _ keyValue: [Double]) -> Double {
-            weighted(oracle(query, keyValue, offsets: offsets, heads: heads, width: width), dy.doubles)
+            weighted(oracle(query, keyValue, packing: packing, heads: heads, width: width), dy.doubles)
         }
-        // Differences are exact to 1e-8; the rest is float32's rounding over 23 keys and 17 columns.
+        // Differences are exact to 1e-8; the rest is float32's rounding over 23 keys and 32 columns.
         expectClose(
             dquery, centralDifferences(at: query.doubles) { loss($0, keyValue.doubles) }, tolerance: 400 * unitRoundoff,
             "dquery")

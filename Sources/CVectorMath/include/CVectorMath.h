@@ -116,6 +116,25 @@ void fanoise_attention_backward(
     fanoise_attention_shape shape, const float *dy, const float *qkv, const float *y, const float *log_sum_exp, float *dqkv,
     float *_Nullable dbias, float *scratch);
 
+/// One query for each packed sequence: it sees rows offsets[s] ..< ends[s] of those of its sequence, which end at offsets[s + 1].
+typedef struct {
+    const long *offsets;
+    const long *ends;
+    long sequences;
+    long heads;
+    long head_width;
+    /// From one sequence's query to the next's; 0: all have the same.
+    long query_stride;
+} fanoise_query_attention_shape;
+
+/// key_value [T, 2·heads·head_width], y [B, heads·head_width]; probabilities [heads, S] of every sequence of S rows, one behind the other.
+void fanoise_query_attention_forward(
+    fanoise_query_attention_shape shape, const float *query, const float *key_value, float *y, float *probabilities);
+/// Overwrites dquery [B, heads·head_width], of every sequence by itself, and dkey_value.
+void fanoise_query_attention_backward(
+    fanoise_query_attention_shape shape, const float *dy, const float *query, const float *key_value, const float *probabilities,
+    float *dquery, float *dkey_value);
+
 /// Constants of one AdamW step: decay = 1 − rate · weight decay, step_size = rate / (1 − β₁ᵗ), inverse_root_correction = 1/√(1 − β₂ᵗ).
 typedef struct {
     float gradient_scale, beta1, one_minus_beta1, beta2, one_minus_beta2, decay, step_size, inverse_root_correction, epsilon;
