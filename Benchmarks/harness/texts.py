@@ -49,7 +49,7 @@ def lengths(path, columns, rows):
 def train_flops(context):
     """Of one row, the mean of many."""
     texts = lengths(context.definitions(ENCODED), ("definition", "word"), ENCODED)
-    return (flops.text(texts, 384, 6, 1536, 0, causal=False)) / ENCODED + flops.contrastive(256, 384) / 256
+    return flops.training(texts, 384, 6, 1536) / ENCODED + flops.contrastive(256, 384) / 256
 
 
 def encode_flops(context):

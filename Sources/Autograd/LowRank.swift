@@ -196,19 +196,19 @@ struct LowRankTerm {
     var forwardOperations: Double { 2 * Double(rows) * Double(down.values.count + up.values.count) }
 
     /// Adds the term to the layer's output, [R, outputs].
-    func add(x: Tensor, to y: Floats) {
-        let x = Matrix(dropped(x.values), rows: rows, columns: down.shape[1])
+    func add(x: Floats, to y: Floats) {
+        let x = Matrix(dropped(x), rows: rows, columns: down.shape[1])
         lowRankForward(
             x, down: matrix(down), up: matrix(up), scale: adapter.scale, hidden: hidden, into: columns(of: y))
     }
 
     /// From the gradient of the layer's output, [R, outputs], to A, B and, added, dx.
-    func backward(_ dy: Floats, x: Tensor, addingTo dx: Floats?) {
+    func backward(_ dy: Floats, x: Floats, addingTo dx: Floats?) {
         let inputs = down.shape[1]
         // A mask lies between dx and the term's input; without one the kernel adds to dx itself.
         let through = mask == nil ? dx : dx.map { Floats(count: $0.count) }
         lowRankBackward(
-            columns(of: dy), x: Matrix(dropped(x.values), rows: rows, columns: inputs), hidden: hidden,
+            columns(of: dy), x: Matrix(dropped(x), rows: rows, columns: inputs), hidden: hidden,
             down: matrix(down),
             up: matrix(up), scale: adapter.scale, dx: through.map { Matrix($0, rows: rows, columns: inputs) },
             addsToInput: mask == nil,

@@ -1,4 +1,5 @@
-// Differentiable operations: thin wrappers that pair a forward kernel with its backward. Not here: loops (Kernels).
+// Differentiable operations: thin wrappers that pair a forward kernel with its backward. Not here: linear layers (LinearOperations.swift),
+// loops (Kernels).
 //
 // Shapes: R rows (all tokens of all sequences, one behind the other), I inputs, O outputs, D width, H heads, B sequences.
 
@@ -7,74 +8,6 @@ public import Kernels
 import Randomness
 
 extension Tape {
-    /// `y_RO = act(x_RI · Wᵀ_IO + b_O + adapters) + residual_RO`, W stored [O, I]; an adapter adds `α/K · dropout(x) · Aᵀ · Bᵀ` to its
-    /// columns.
-    /// - Parameters:
-    ///   - residual: only without an activation.
-    ///   - adapters: with the parameters that hold their A and B.
-    public func linear(
-        _ x: Tensor, weight: Tensor, bias: Tensor? = nil, activation: Activation = .identity, residual: Tensor? = nil,
-        adapters: [LowRankAdapter] = [], of parameters: Parameters? = nil
-    ) -> Tensor {
-        let (rows, outputs) = (x.rows, weight.shape[0])
-        precondition(x.columns == weight.shape[1], "linear layer \(weight.shape) applied to \(x.shape)")
-        precondition(residual == nil || activation == .identity, "a residual beside the activation \(activation)")
-        let shape = x.shape.dropLast() + [outputs]
-        let terms = adapters.compactMap { adapter in
-            parameters.map { LowRankTerm(adapter, $0, x: x, outputs: outputs, context: context) }
-        }
-        linearOperations += terms.reduce(2 * Double(weight.values.count) * Double(rows)) { $0 + $1.forwardOperations }
-        let inputs: [Tensor?] = [x, weight, bias, residual] + terms.map(\.down) + terms.map(\.up)
-        let y = Floats(count: rows * outputs)
-        guard activation != .identity else {
-            linearForward(
-                x.values, weight: weight.values, bias: bias?.values, residual: residual?.values, rows: rows,
-                inputs: x.columns, outputs: outputs, into: y)
-            for term in terms { term.add(x: x, to: y) }
-            return record(y, shape: Array(shape), inputs: inputs) { [unowned self] dy in
-                if let residual { pass(dy, to: residual) }
-                linearGradients(dy, x, weight, bias?.parameterGradient, terms)
-            }
-        }
-        let preactivation = mode == .recording ? Floats(count: rows * outputs) : y
-        if terms.isEmpty {
-            linearForward(
-                x.values, weight: weight.values, bias: bias?.values, rows: rows, inputs: x.columns, outputs: outputs,
-                into: preactivation, activation: activation, activated: y)
-        } else {
-            linearForward(
-                x.values, weight: weight.values, bias: bias?.values, rows: rows, inputs: x.columns, outputs: outputs,
-                into: preactivation)
-            for term in terms { term.add(x: x, to: preactivation) }
-            biasActivationForward(
-                preactivation, bias: nil, activation: activation, rows: rows, columns: outputs, into: y)
-        }
-        return record(y, shape: Array(shape), inputs: inputs) { [unowned self] dy in
-            let dpreactivation = Floats(count: dy.count)
-            activationBackward(
-                dy, preactivation: preactivation, activation: activation, rows: rows, columns: outputs,
-                into: dpreactivation,
-                dbias: bias?.parameterGradient)
-            linearGradients(dpreactivation, x, weight, nil, terms)
-        }
-    }
-
-    private func linearGradients(
-        _ dy: Floats, _ x: Tensor, _ weight: Tensor, _ dbias: Floats?, _ terms: [LowRankTerm]
-    ) {
-        let rows = x.rows
-        let dx = x.requiresGradient ? Floats(count: x.values.count) : nil
-        let products = (dx == nil ? 0.0 : 1) + (weight.requiresGradient ? 1 : 0)
-        linearOperations += products * 2 * Double(weight.values.count) * Double(rows)
-        linearOperations += terms.reduce(0) { $0 + 2 * $1.forwardOperations }
-        linearBackward(
-            dy, x: x.values, weight: weight.values, rows: rows, inputs: weight.shape[1], outputs: weight.shape[0],
-            dx: dx,
-            dweight: weight.parameterGradient, dbias: dbias)
-        for term in terms { term.backward(dy, x: x, addingTo: dx) }
-        if let dx { pass(dx, to: x) }
-    }
-
     /// `y = x + r`, equal shapes.
     public func add(_ x: Tensor, _ r: Tensor) -> Tensor {
         precondition(x.shape == r.shape, "adding \(x.shape) and \(r.shape)")

@@ -63,22 +63,34 @@ INLINE v16 activate(int kind, v16 x) {
     }
 }
 
-INLINE v16 slope(int kind, v16 x) {
+/// act'(x), and act(x) at `value`.
+INLINE v16 slope(int kind, v16 x, v16 *value) {
     v16 density, distribution, s, ds;
     switch (kind) {
     case FANOISE_GELU_TANH:
         s = sigmoid_and_slope(2 * gelu_outer * x * (1.0f + gelu_cubic * x * x), &ds);
+        *value = x * s;
         return s + x * ds * (2 * gelu_outer * (1.0f + 3 * gelu_cubic * x * x));
-    case FANOISE_GELU_ERF: normal(x, &density, &distribution); return distribution + x * density;
+    case FANOISE_GELU_ERF:
+        normal(x, &density, &distribution);
+        *value = x * distribution;
+        return distribution + x * density;
     case FANOISE_QUICK_GELU:
         s = sigmoid_and_slope(quick_slope * x, &ds);
+        *value = x * s;
         return s + quick_slope * x * ds;
-    case FANOISE_RELU: return x > 0 ? (v16)1.0f : (v16)0.0f;
+    case FANOISE_RELU:
+        *value = x < 0 ? (v16)0.0f : x;
+        return x > 0 ? (v16)1.0f : (v16)0.0f;
     case FANOISE_SILU:
         s = sigmoid_and_slope(x, &ds);
+        *value = x * s;
         return s + x * ds;
-    case FANOISE_TANH: sigmoid_and_slope(2 * x, &ds); return 4 * ds;
-    default: return 1.0f;
+    case FANOISE_TANH:
+        sigmoid_and_slope(2 * x, &ds);
+        *value = hyperbolic_tangent(x);
+        return 4 * ds;
+    default: *value = x; return 1.0f;
     }
 }
 
@@ -89,7 +101,19 @@ INLINE void activate_elements(int kind, const float *x, long count, float *y) {
 
 /// dx = dy · act'(x); dx may be dy.
 INLINE void slope_elements(int kind, const float *dy, const float *x, long count, float *dx) {
-    FOR_VECTORS(i, count, part, { put(dx + i, get(dy + i, part) * slope(kind, get(x + i, part)), part); });
+    FOR_VECTORS(i, count, part, {
+        v16 value;
+        put(dx + i, get(dy + i, part) * slope(kind, get(x + i, part), &value), part);
+    });
+}
+
+/// dy = dy · act'(x), x = act(x).
+INLINE void differentiate_elements(int kind, float *dy, long count, float *x) {
+    FOR_VECTORS(i, count, part, {
+        v16 value;
+        put(dy + i, get(dy + i, part) * slope(kind, get(x + i, part), &value), part);
+        put(x + i, value, part);
+    });
 }
 
 /// A call of `F(kind, …)` with a kind that the compiler knows.

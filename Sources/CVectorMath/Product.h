@@ -30,6 +30,7 @@ INLINE void finish(const fanoise_epilogue *e, long row, long column, long rows, 
             });
         }
         if (e->activated) FOR_KIND(e->activation, activate_elements, c, columns, e->activated + r * e->stride + column)
+        if (e->differentiated) FOR_KIND(e->activation, differentiate_elements, c, columns, e->differentiated + r * e->stride + column)
     }
 }
 

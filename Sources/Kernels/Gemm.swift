@@ -65,13 +65,15 @@ public func gemm(
     product(a, transposeA, b, transposeB, into: c, alpha: alpha, accumulates: beta != 0, on: unit)
 }
 
-/// What is done to a product while it is in cache: `C += bias + residual`, `activated = act(C)`. Matrices beside C are dense.
+/// What is done to a product while it is in cache: `C += bias + residual`, `activated = act(C)`; or, backwards, `C = C ⊙ act′(differentiated)`,
+/// `differentiated = act(differentiated)`. Matrices beside C are dense.
 struct Epilogue: Sendable {
     var bias: Floats?
     var residual: Floats?
     var activation = Activation.identity
     /// May be C.
     var activated: Floats?
+    var differentiated: Floats?
 }
 
 /// `C (+)= α · op(A) · op(B)`, then the epilogue. M, N, K are above 0, and C is dense where there is an epilogue.
@@ -107,6 +109,7 @@ func product(
             here.residual = epilogue.residual.map { UnsafePointer($0.base + corner) }
             here.activation = epilogue.activation.code
             here.activated = epilogue.activated.map { $0.base + corner }
+            here.differentiated = epilogue.differentiated.map { $0.base + corner }
             here.stride = n
             multiply(&here)
         }

@@ -13,8 +13,7 @@ public struct AttentionPooling: Sendable {
     let keyValue: Linear
     let attentionOutput: Linear
     let norm: LayerNorm
-    let hidden: Linear
-    let output: Linear
+    let mlp: FeedForward
     let heads: Int
     private let width: Int
     private let hiddenWidth: Int
@@ -28,10 +27,7 @@ public struct AttentionPooling: Sendable {
         attentionOutput = Linear(
             &plan, "\(name).attention.output", inputs: width, outputs: width, deviation: deviation)
         norm = LayerNorm(&plan, "\(name).norm", width: width, epsilon: shape.epsilon)
-        hidden = Linear(
-            &plan, "\(name).mlp.hidden", inputs: width, outputs: shape.hidden, activation: shape.activation,
-            deviation: 1 / Float(2 * width).squareRoot())
-        output = Linear(&plan, "\(name).mlp.output", inputs: shape.hidden, outputs: width, deviation: deviation)
+        mlp = FeedForward(&plan, "\(name).mlp", shape: shape, deviation: deviation)
         heads = shape.heads
         self.width = width
         hiddenWidth = shape.hidden
@@ -43,8 +39,7 @@ public struct AttentionPooling: Sendable {
             query(parameters[probe], parameters, on: tape), keyValue: keyValue(x, parameters, on: tape),
             packing: QueryPacking(offsets: offsets), heads: heads)
         let a = attentionOutput(pooled, parameters, on: tape)
-        return tape.add(
-            a, output(hidden(norm(a, parameters, on: tape), parameters, on: tape), parameters, on: tape))
+        return mlp(norm(a, parameters, on: tape), residual: a, parameters, on: tape)
     }
 
     /// Multiply-adds for one sequence.

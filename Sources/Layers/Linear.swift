@@ -37,11 +37,17 @@ public struct Linear: Sendable {
     public func callAsFunction(
         _ x: Tensor, outputs: Range<Int>? = nil, residual: Tensor? = nil, _ parameters: Parameters, on tape: Tape
     ) -> Tensor {
-        func part(_ reference: ParameterReference) -> Tensor {
-            outputs.map { parameters[reference].part($0) } ?? parameters[reference]
+        tape.linear(x, operands(parameters, outputs: outputs), activation: activation, residual: residual)
+    }
+
+    /// What it applies before its activation: the part of these outputs, or all of it.
+    func operands(_ parameters: Parameters, outputs: Range<Int>? = nil) -> LinearOperands {
+        guard let outputs else {
+            return LinearOperands(
+                weight: parameters[weight], bias: bias.map { parameters[$0] }, adapters: adapters, of: parameters)
         }
-        return tape.linear(
-            x, weight: part(weight), bias: bias.map(part), activation: activation, residual: residual,
-            adapters: outputs.map { wanted in adapters.compactMap { $0.of(wanted) } } ?? adapters, of: parameters)
+        return LinearOperands(
+            weight: parameters[weight].part(outputs), bias: bias.map { parameters[$0].part(outputs) },
+            adapters: adapters.compactMap { $0.of(outputs) }, of: parameters)
     }
 }

@@ -87,8 +87,7 @@ public struct TransformerBlock: Sendable {
     let queryKeyValue: Linear
     let attentionOutput: Linear
     let mlpNorm: LayerNorm
-    let hidden: Linear
-    let output: Linear
+    let mlp: FeedForward
     let heads: Int
     let norms: NormPlacement
     let dropout: Float
@@ -105,11 +104,7 @@ public struct TransformerBlock: Sendable {
         attentionOutput = Linear(
             &plan, "\(name).attention.output", inputs: shape.width, outputs: shape.width, deviation: residualDeviation)
         mlpNorm = LayerNorm(&plan, "\(name).mlp_norm", width: shape.width, epsilon: shape.epsilon)
-        hidden = Linear(
-            &plan, "\(name).mlp.hidden", inputs: shape.width, outputs: shape.hidden, activation: shape.activation,
-            deviation: 1 / Float(2 * shape.width).squareRoot())
-        output = Linear(
-            &plan, "\(name).mlp.output", inputs: shape.hidden, outputs: shape.width, deviation: residualDeviation)
+        mlp = FeedForward(&plan, "\(name).mlp", shape: shape, deviation: residualDeviation)
         heads = shape.heads
         norms = shape.norms
         dropout = shape.dropout
@@ -126,10 +121,10 @@ public struct TransformerBlock: Sendable {
     ) -> Tensor {
         precondition(rows == nil || bias == nil, "biases by distance with single rows of a block")
         func wanted(_ x: Tensor) -> Tensor { rows.map { tape.gather(x, rows: $0) } ?? x }
-        /// x + dropout(layer(h))
-        func joined(_ layer: Linear, _ h: Tensor, to x: Tensor, stream: UInt32) -> Tensor {
-            guard dropout > 0 else { return layer(h, residual: x, parameters, on: tape) }
-            return tape.add(x, tape.dropout(layer(h, parameters, on: tape), probability: dropout, stream: stream))
+        /// x + dropout(part), where `part` adds what it is given.
+        func joined(to x: Tensor, stream: UInt32, _ part: (Tensor?) -> Tensor) -> Tensor {
+            guard dropout > 0 else { return part(x) }
+            return tape.add(x, tape.dropout(part(nil), probability: dropout, stream: stream))
         }
         func mixed(_ read: Tensor) -> Tensor {
             guard let rows else {
@@ -144,18 +139,21 @@ public struct TransformerBlock: Sendable {
                 packing: packing.queries(at: rows), heads: heads)
         }
         func attention(_ read: Tensor, addedTo x: Tensor) -> Tensor {
-            joined(attentionOutput, mixed(read), to: wanted(x), stream: dropoutStreams.attention)
+            let mixed = mixed(read)
+            return joined(to: wanted(x), stream: dropoutStreams.attention) {
+                attentionOutput(mixed, residual: $0, parameters, on: tape)
+            }
         }
-        func mlp(_ read: Tensor, addedTo x: Tensor) -> Tensor {
-            joined(output, hidden(read, parameters, on: tape), to: x, stream: dropoutStreams.mlp)
+        func fed(_ read: Tensor, addedTo x: Tensor) -> Tensor {
+            joined(to: x, stream: dropoutStreams.mlp) { mlp(read, residual: $0, parameters, on: tape) }
         }
         switch norms {
         case .before:
             let y = attention(attentionNorm(x, parameters, on: tape), addedTo: x)
-            return mlp(mlpNorm(y, parameters, on: tape), addedTo: y)
+            return fed(mlpNorm(y, parameters, on: tape), addedTo: y)
         case .after:
             let y = attentionNorm(attention(x, addedTo: x), parameters, on: tape)
-            return mlpNorm(mlp(y, addedTo: y), parameters, on: tape)
+            return mlpNorm(fed(y, addedTo: y), parameters, on: tape)
         }
     }
 }

@@ -22,10 +22,19 @@ private func random(_ count: Int, _ stream: UInt32) -> [Float] {
 }
 
 private let cases: [Case] = [
-    Case(name: "linear", input: [5, 3], parameters: [[4, 3], [4]]) { $0.linear($1, weight: $2[0], bias: $2[1]) },
-    Case(name: "linear without bias", input: [5, 3], parameters: [[4, 3]]) { $0.linear($1, weight: $2[0]) },
+    Case(name: "linear", input: [5, 3], parameters: [[4, 3], [4]]) {
+        $0.linear($1, LinearOperands(weight: $2[0], bias: $2[1]))
+    },
+    Case(name: "linear without bias", input: [5, 3], parameters: [[4, 3]]) {
+        $0.linear($1, LinearOperands(weight: $2[0]))
+    },
     Case(name: "linear, gelu", input: [5, 3], parameters: [[4, 3], [4]]) {
-        $0.linear($1, weight: $2[0], bias: $2[1], activation: .geluErf)
+        $0.linear($1, LinearOperands(weight: $2[0], bias: $2[1]), activation: .geluErf)
+    },
+    Case(name: "feed-forward", input: [5, 3], parameters: [[4, 3], [4], [3, 4], [3]]) {
+        $0.feedForward(
+            $1, hidden: LinearOperands(weight: $2[0], bias: $2[1]), activation: .geluErf,
+            output: LinearOperands(weight: $2[2], bias: $2[3]), residual: $1)
     },
     Case(name: "add", input: [4, 3], parameters: []) { tape, x, _ in tape.add(x, tape.add(x, x)) },
     Case(name: "layer norm", input: [4, 6], parameters: [[6], [6]]) {
@@ -36,6 +45,14 @@ private let cases: [Case] = [
     },
     Case(name: "causal attention", input: [7, 24], parameters: []) { tape, x, _ in
         tape.attention(qkv: x, offsets: [0, 4, 7], heads: 2, causal: true)
+    },
+    Case(name: "attention of one row a sequence", input: [7, 16], parameters: []) { tape, x, _ in
+        tape.queryAttention(
+            tape.prefix(tape.gather(x, rows: [0, 3, 6]), columns: 8), keyValue: x,
+            packing: QueryPacking(offsets: [0, 1, 5, 7], ends: [1, 4, 7]), heads: 2)
+    },
+    Case(name: "attention of one query", input: [7, 16], parameters: [[1, 8]]) { tape, x, parameters in
+        tape.queryAttention(parameters[0], keyValue: x, packing: QueryPacking(offsets: [0, 1, 5, 7]), heads: 2)
     },
     Case(name: "embedding", input: [1, 4], parameters: [[6, 4]]) { tape, _, parameters in
         tape.embedding([0, 5, 5, 2], table: parameters[0])

@@ -84,7 +84,7 @@ import Testing
             let parameters = Parameters(plan, seed: 1, frozen: frozen)
             let tape = Tape(mode)
             var x = Tensor(Floats(repeating: 1, count: 8), shape: [2, 4])
-            for weight in weights { x = tape.linear(x, weight: parameters[weight]) }
+            for weight in weights { x = tape.linear(x, LinearOperands(weight: parameters[weight])) }
             let forward = tape.linearOperations
             if mode == .recording { tape.backward(from: [(x, Floats(repeating: 1, count: 8))]) }
             return (forward / 64, (tape.linearOperations - forward) / 64, tape.usesTrainableParameters)

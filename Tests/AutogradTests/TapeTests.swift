@@ -15,8 +15,8 @@ struct TapeTests {
         let (parameters, references) = parameters([[2, 2]])
         let x = Tensor(Floats([1, 2]), shape: [1, 2], requiresGradient: true)
         let tape = Tape()
-        let y = tape.linear(x, weight: parameters[references[0]])
-        let z = tape.add(tape.add(y, y), tape.linear(x, weight: parameters[references[0]]))
+        let y = tape.linear(x, LinearOperands(weight: parameters[references[0]]))
+        let z = tape.add(tape.add(y, y), tape.linear(x, LinearOperands(weight: parameters[references[0]])))
         tape.backward(from: [(z, Floats([1, 1]))])
         // z = 3 W x, so dL/dW = 3 · [1, 1]ᵀ x and dL/dx = 3 Wᵀ [1, 1].
         #expect(parameters.gradients[0..<4].array == [3, 6, 3, 6])
@@ -32,9 +32,9 @@ struct TapeTests {
         let x = Tensor(Floats([1, 2]), shape: [1, 2])
         let tape = Tape()
         let shared = parameters[references[0]]
-        let first = tape.linear(x, weight: shared)
-        let second = tape.linear(first, weight: parameters[references[1]])
-        let last = tape.linear(second, weight: shared)
+        let first = tape.linear(x, LinearOperands(weight: shared))
+        let second = tape.linear(first, LinearOperands(weight: parameters[references[1]]))
+        let last = tape.linear(second, LinearOperands(weight: shared))
         var order: [Int] = []
         tape.backward(from: [(last, Floats([1, 1]))]) { order.append($0) }
         #expect(
@@ -50,13 +50,13 @@ struct TapeTests {
             let tape = Tape(
                 context: ForwardContext(step: 1, firstRow: 5, dropoutSeed: 3), checkpoints: checkpoints)
             let x = Tensor(Floats((0..<12).map { Float($0) / 7 }), shape: [3, 4], requiresGradient: true)
-            let beside = tape.linear(x, weight: parameters[references[3]])
+            let beside = tape.linear(x, LinearOperands(weight: parameters[references[3]]))
             var y = x
             for stream in 1...2 {
                 y = tape.checkpoint(y) { y, tape in
                     let norm = tape.layerNorm(
                         y, gain: parameters[references[1]], shift: parameters[references[2]], epsilon: 1e-5)
-                    let z = tape.linear(norm, weight: parameters[references[0]], activation: .geluErf)
+                    let z = tape.linear(norm, LinearOperands(weight: parameters[references[0]]), activation: .geluErf)
                     return tape.add(tape.add(y, beside), tape.dropout(z, probability: 0.5, stream: UInt32(stream)))
                 }
             }
@@ -84,10 +84,10 @@ struct TapeTests {
                 tape.layerNorm(
                     x, gain: parameters[references[1]], shift: parameters[references[2]], epsilon: 1e-5)
             }
-            y = tape.linear(y, weight: parameters[references[0]], bias: parameters[references[1]])
+            y = tape.linear(y, LinearOperands(weight: parameters[references[0]], bias: parameters[references[1]]))
             y = tape.add(y, tape.dropout(y, probability: 0.5, stream: 1))
             y = tape.layerNorm(y, gain: parameters[references[1]], shift: parameters[references[2]], epsilon: 1e-5)
-            let qkv = tape.linear(y, weight: parameters[references[3]])
+            let qkv = tape.linear(y, LinearOperands(weight: parameters[references[3]]))
             y = tape.attention(qkv: qkv, offsets: [0, 2], heads: 2, causal: true)
             y = tape.normalizeRows(y)
             #expect(tape.count >= 7)
@@ -100,7 +100,8 @@ struct TapeTests {
         let (parameters, references) = parameters([[2, 2]])
         let tape = Tape(.inference)
         let y = tape.linear(
-            Tensor(Floats([1, 2]), shape: [1, 2], requiresGradient: true), weight: parameters[references[0]])
+            Tensor(Floats([1, 2]), shape: [1, 2], requiresGradient: true),
+            LinearOperands(weight: parameters[references[0]]))
         #expect(tape.count == 0)
         #expect(!y.requiresGradient)
     }
@@ -110,9 +111,10 @@ struct TapeTests {
         weak var memory: Memory?
         let tape = Tape()
         func forward() -> Tensor {
-            let hidden = tape.linear(Tensor(Floats([1, 2]), shape: [1, 2]), weight: parameters[references[0]])
+            let hidden = tape.linear(
+                Tensor(Floats([1, 2]), shape: [1, 2]), LinearOperands(weight: parameters[references[0]]))
             memory = hidden.values.memory
-            return tape.linear(hidden, weight: parameters[references[1]])
+            return tape.linear(hidden, LinearOperands(weight: parameters[references[1]]))
         }
         let y = forward()
         #expect(memory != nil, "the second layer's backward needs its input")
@@ -126,7 +128,7 @@ struct TapeTests {
         let (parameters, references) = parameters([[1, 1]])
         for _ in 0..<2 {
             let tape = Tape()
-            let y = tape.linear(Tensor(Floats([5]), shape: [1, 1]), weight: parameters[references[0]])
+            let y = tape.linear(Tensor(Floats([5]), shape: [1, 1]), LinearOperands(weight: parameters[references[0]]))
             tape.backward(from: [(y, Floats([1]))])
         }
         #expect(parameters.gradients[0] == 10)

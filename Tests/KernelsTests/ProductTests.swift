@@ -132,4 +132,25 @@ struct ProductTests {
             activation: .geluErf, activated: y)
         #expect(y.array == expected.array, "in place")
     }
+
+    /// To the bit the same as one after the other, so that an activation computed again is the one that was.
+    @Test(arguments: [(1, 1, 1), (19, 50, 33), (70, 520, 40)], Activation.allCases)
+    func backThroughAnActivation(shape: (rows: Int, inputs: Int, outputs: Int), activation: Activation) {
+        let (rows, inputs, outputs) = shape
+        let (dy, weight) = (sample(rows * outputs, 1), sample(outputs * inputs, 2))
+        let p = sample(rows * inputs, 3)
+        let (expected, activated) = (Floats(count: rows * inputs), Floats(count: rows * inputs))
+        gemm(
+            Matrix(dy, rows: rows, columns: outputs), .none, Matrix(weight, rows: outputs, columns: inputs), .none,
+            into: Matrix(expected, rows: rows, columns: inputs))
+        activationBackward(
+            expected, preactivation: p, activation: activation, rows: rows, columns: inputs, into: expected, dbias: nil)
+        biasActivationForward(p, bias: nil, activation: activation, rows: rows, columns: inputs, into: activated)
+        let dp = unwritten(rows * inputs)
+        activatedLinearBackward(
+            dy, weight: weight, rows: rows, inputs: inputs, outputs: outputs, activation: activation, preactivation: p,
+            into: dp)
+        #expect(dp.array == expected.array)
+        #expect(p.array == activated.array)
+    }
 }

@@ -33,6 +33,8 @@ typedef struct {
     int activation;
     /// activated = act(C); may be C.
     float *_Nullable activated;
+    /// C = C · act'(differentiated), which becomes act(differentiated): backwards through an activation, instead of forwards.
+    float *_Nullable differentiated;
     long stride;
 } fanoise_epilogue;
 
