@@ -62,7 +62,10 @@ struct PredictionOptions: ParsableArguments, Sendable {
             networkBandwidth: network.map { $0 * 1e9 / 8 } ?? measured?.bandwidth ?? 1.25e9,
             messageSeconds: message.map { $0 * 1e-6 } ?? measured?.message ?? 1e-5)
         let model = CostModel(
-            fabric: fabric, workload: try Workload(measuring: configuration, worldSizes: worldSizes))
+            fabric: fabric,
+            workload: try Workload(measuring: configuration, worldSizes: worldSizes) {
+                fabric.busyRanks(min($0, local), ofCores: speed.threads)
+            })
         return Prediction(
             fabric: fabric, workload: model.workload,
             steps: worldSizes.map { model.step(ranks: $0, ranksPerNode: local) })

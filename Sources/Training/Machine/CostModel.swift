@@ -26,13 +26,21 @@ public struct Fabric: Sendable, Equatable, Encodable {
         self.messageSeconds = messageSeconds
     }
 
-    /// How much longer a rank computes than it would alone when `ranks` of a node do: cores slow each other down, and take turns.
+    /// How many ranks of `ranks` on a node share a core, if any do.
+    func turns(ranks: Int) -> Double { max(1, Double(ranks) / Double(cores)) }
+
+    /// Ranks that compute at a time on a machine of so many cores when it is as busy as a node of `ranks` ranks is.
+    public func busyRanks(_ ranks: Int, ofCores machine: Int) -> Int {
+        max(1, Int((Double(min(ranks, cores) * machine) / Double(cores)).rounded()))
+    }
+
+    /// How much longer a rank's products take than alone when `ranks` of a node compute: cores slow each other down, and take turns.
     func slowdown(ranks: Int) -> Double {
         let busy = Double(min(ranks, cores))
         // Between one rank and all cores the rate is taken to fall evenly.
         let full = Double(cores) * rankRate / max(nodeRate, 1)
         let shared = 1 + max(0, full - 1) * (cores == 1 ? 1 : (busy - 1) / Double(cores - 1))
-        return shared * max(1, Double(ranks) / Double(cores))
+        return shared * turns(ranks: ranks)
     }
 }
 
@@ -45,7 +53,7 @@ public struct Workload: Sendable, Equatable, Encodable {
     public var targetsPerRow = 1
     /// E.
     public var embedding: Int
-    /// Seconds that one rank alone takes for forward and backward of its share, by world size.
+    /// Seconds that a rank takes for forward and backward of its share beside those of its node, one a core, by world size.
     public var forward: [Int: Double] = [:]
     public var backward: [Int: Double] = [:]
     /// Seconds of both sides' noise and spectrum of the global batch on one rank alone; 0 without noise.
@@ -103,7 +111,7 @@ public struct CostModel: Sendable {
         precondition(ranks >= 1 && ranksPerNode >= 1, "\(ranks) ranks, \(ranksPerNode) a node")
         let local = min(ranks, ranksPerNode)
         let nodes = (ranks + local - 1) / local
-        let slowdown = fabric.slowdown(ranks: local)
+        let (slowdown, turns) = (fabric.slowdown(ranks: local), fabric.turns(ranks: local))
         let (p, n, e) = (Double(workload.parameters), Double(workload.globalRows), Double(workload.embedding))
         let k = Double(workload.targetsPerRow)
         guard let forward = workload.forward[ranks], let backward = workload.backward[ranks] else {
@@ -118,14 +126,14 @@ public struct CostModel: Sendable {
         let gradients = 4 * p * away / fabric.networkBandwidth
         // What is not moved behind backward, and at least the last bucket, which leaves when backward ends.
         let last = min(Double(workload.bucketBytes), 4 * p) * away / fabric.networkBandwidth
-        let exposed = max(gradients - fabric.progress * backward * slowdown, min(last, gradients))
+        let exposed = max(gradients - fabric.progress * backward * turns, min(last, gradients))
         // The queries visit every rank, and their gradients come back; targets stay.
         let embeddings = 2 * 4 * n * e * Double(local) * away / fabric.networkBandwidth
         let buckets = (4 * p / Double(workload.bucketBytes)).rounded(.up)
         let remote = Double(ranks - local)
         let perBucket = 2 * buckets * Double(nodes - 1)
         return StepCost(
-            ranks: ranks, nodes: nodes, towers: (forward + backward) * slowdown,
+            ranks: ranks, nodes: nodes, towers: (forward + backward) * turns,
             loss: 6 * n / Double(ranks) * n * k * e / (fabric.rankRate * Self.lossRate) * slowdown,
             spectrum: spectrum(ranks: ranks) * slowdown, memory: (touched + summed + updated) / fabric.memoryBandwidth,
             gradients: gradients, exposedGradients: exposed, parameters: gradients, embeddings: embeddings,

@@ -11,18 +11,21 @@ import Optimizers
 import Randomness
 
 extension Workload {
-    /// Builds the configuration's model on this rank alone, and times the towers over the share of one rank for each world size, and the
-    /// noise over the global batch. Local. Takes a few steps' time, and the memory of a run.
+    /// Builds the configuration's model, and times the towers over the share of one rank for each world size, while others compute as much
+    /// beside it, and the noise over the global batch. Local. Takes a few steps' time, and the memory of as many ranks as compute at a time.
     ///
     /// - Parameters:
     ///   - worldSizes: the numbers of ranks to be predicted.
-    ///   - repeats: of which the fastest counts; one more comes first, which touches memory for the first time.
+    ///   - atOnce: how many ranks compute at a time on this machine, by the number of ranks.
+    ///   - repeats: of which the middle one counts; one more comes first, which touches memory for the first time.
     /// - Throws: what a training run of this configuration would.
-    public init(measuring configuration: RunConfig, worldSizes: [Int], repeats: Int = 2) throws {
+    public init(
+        measuring configuration: RunConfig, worldSizes: [Int], atOnce: (Int) -> Int = { _ in 1 },
+        repeats: Int = 3
+    ) throws {
         let source = try configuration.trainingSource()
         let sampler = try configuration.sampler(source)
         let assets = try ModelAssets(trainedOn: source, configuration)
-        let model = try DualEncoder(configuration, assets)
         let preparation = configuration.preparation(assets, augments: false)
         func batch(of ranks: Int) throws -> PairBatch {
             try BatchLoader(
@@ -32,25 +35,47 @@ extension Workload {
             ).next()
         }
         let whole = try batch(of: 1)
+        let shares = try Set(worldSizes).sorted().map { ranks in
+            (ranks: ranks, atOnce: max(1, atOnce(ranks)), batch: ranks == 1 ? whole : try batch(of: ranks))
+        }
+        let measured = try ThreadWorld.run(ranks: shares.map(\.atOnce).max() ?? 1) { world in
+            let model = try DualEncoder(configuration, assets)
+            let towers = try shares.map { share in
+                try Self.towers(model, share.batch, configuration, repeats, world, atOnce: share.atOnce)
+            }
+            return (parameters: model.parameters.trainable.count, columns: model.columns, towers: towers)
+        }
         self.init(
-            parameters: model.parameters.trainable.count, globalRows: whole.globalRows, embedding: model.columns)
+            parameters: measured[0].parameters, globalRows: whole.globalRows, embedding: measured[0].columns)
         targetsPerRow = whole.targetsPerRow
         bucketBytes = ParameterShards.bucketBytes
-        for ranks in Set(worldSizes) {
-            let share = ranks == 1 ? whole : try batch(of: ranks)
-            (forward[ranks], backward[ranks]) = Self.towers(model, share, configuration, repeats)
+        for (index, share) in shares.enumerated() {
+            // All wait for the slowest.
+            let rounds = (0..<repeats).map { round in
+                measured[0..<share.atOnce].map { $0.towers[index][round] }.max { $0.sum < $1.sum } ?? TowerSeconds()
+            }.sorted { $0.sum < $1.sum }
+            (forward[share.ranks], backward[share.ranks]) = (rounds[repeats / 2].forward, rounds[repeats / 2].backward)
         }
         if configuration.noise.scaling != .none, configuration.noise.strength > 0 {
-            spectrum = try Self.noise(configuration, columns: model.columns, whole, repeats)
+            spectrum = try Self.noise(configuration, columns: embedding, whole, repeats)
         }
     }
 
-    /// Seconds of forward and of backward, both sides; the fastest of each.
+    private struct TowerSeconds: Sendable {
+        var forward = 0.0
+        var backward = 0.0
+        var sum: Double { forward + backward }
+    }
+
+    /// Seconds of forward and of backward, both sides, in each round. Collective: ranks from `atOnce` on only wait.
     private static func towers(
-        _ model: DualEncoder, _ batch: PairBatch, _ configuration: RunConfig, _ repeats: Int
-    ) -> (forward: Double, backward: Double) {
-        var best = (forward: Double.infinity, backward: Double.infinity)
+        _ model: DualEncoder, _ batch: PairBatch, _ configuration: RunConfig, _ repeats: Int, _ world: any Communicator,
+        atOnce: Int
+    ) throws -> [TowerSeconds] {
+        var rounds: [TowerSeconds] = []
         for _ in 0...repeats {
+            try world.barrier()
+            guard world.rank < atOnce else { continue }
             model.parameters.zeroGradients()
             var clock = PhaseClock()
             var passes = [
@@ -66,10 +91,9 @@ extension Workload {
                 let gradient = Floats(repeating: 1e-3, count: outputs[index].count)
                 clock.measure(.backward) { passes[index].backward(gradient) { _ in } }
             }
-            best.forward = min(best.forward, clock.seconds[.forward])
-            best.backward = min(best.backward, clock.seconds[.backward])
+            rounds.append(TowerSeconds(forward: clock.seconds[.forward], backward: clock.seconds[.backward]))
         }
-        return best
+        return Array(rounds.dropFirst())
     }
 
     /// Seconds of the noise on random representations of the global batch's size.
@@ -86,13 +110,13 @@ extension Workload {
             }
             return NoiseSide(values, rows: rows, firstRow: 0, globalRows: rows)
         }
-        var best = Double.infinity
+        var seconds: [Double] = []
         for repetition in 0...repeats {
             let start = ContinuousClock.now
             // Another step each time, or a spectrum that is kept for several steps would not be taken.
             _ = try shaper.perturb(sides, step: 1 + repetition * configuration.noise.refresh, communicator: SoloWorld())
-            best = min(best, (ContinuousClock.now - start).seconds)
+            seconds.append((ContinuousClock.now - start).seconds)
         }
-        return best / Double(configuration.noise.refresh)
+        return seconds.dropFirst().sorted()[repeats / 2] / Double(configuration.noise.refresh)
     }
 }
