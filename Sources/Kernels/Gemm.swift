@@ -116,9 +116,9 @@ func product(
     }
     let threads = min(blasThreads(), m * n * k / leastWork)
     guard threads > 1 else { return compute(0..<m, 0..<n) }
-    // Along the longer side: what is copied for each part is the shorter one's. More parts than threads, where that costs little, so that
-    // a thread that is held up leaves some of its own to the others.
-    let parts = max(threads, min(partsPerThread * threads, max(m, n) / longPart))
+    // Along the longer side: what is copied for each part is the shorter one's. Several parts a thread, where that costs little, so that one
+    // that is held up leaves some of its own to the others; as many for each, or all would wait for those that have one more.
+    let parts = threads * max(1, min(partsPerThread, max(m, n) / (longPart * threads)))
     DispatchQueue.concurrentPerform(iterations: parts) { part in
         if m >= n {
             compute(m * part / parts..<m * (part + 1) / parts, 0..<n)
