@@ -58,7 +58,7 @@ let package = Package(
         // The library, bottom up: dependencies point down only.
         .target(name: "Failures", swiftSettings: strict),
         .target(name: "Buffers", swiftSettings: numeric),
-        .target(name: "Randomness", dependencies: ["Buffers"], swiftSettings: numeric),
+        .target(name: "Randomness", dependencies: ["Buffers", "CVectorMath"], swiftSettings: numeric),
         .target(name: "ArrayFiles", dependencies: ["Buffers", "Failures"], swiftSettings: numeric),
         .target(
             name: "Kernels",

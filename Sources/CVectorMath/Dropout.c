@@ -1,39 +1,13 @@
-// Dropout of one row, its random bits made on the way: Philox 4×32-10 on 16 counters at a time. Not here: what the key is made of.
+// Dropout of one row, its random bits made on the way. Not here: the bits (Philox.h).
 #include "CVectorMath.h"
-#include "Vector.h"
-
-typedef uint32_t u16x __attribute__((ext_vector_type(16)));
-typedef uint64_t u16w __attribute__((ext_vector_type(16)));
-
-/// Ten rounds on word vectors c[0…3] of 16 counters: the same function as Swift's `Philox.bits`.
-INLINE void philox(u16x c[4], uint32_t key0, uint32_t key1) {
-#pragma clang loop unroll(full)
-    for (int round = 0; round < 10; round++) {
-        u16w p0 = __builtin_convertvector(c[0], u16w) * 0xD2511F53u;
-        u16w p1 = __builtin_convertvector(c[2], u16w) * 0xCD9E8D57u;
-        u16x a = __builtin_convertvector(p1 >> 32, u16x) ^ c[1] ^ key0;
-        u16x b = __builtin_convertvector(p0 >> 32, u16x) ^ c[3] ^ key1;
-        c[1] = __builtin_convertvector(p1, u16x);
-        c[3] = __builtin_convertvector(p0, u16x);
-        c[0] = a;
-        c[2] = b;
-        key0 += 0x9E3779B9u;
-        key1 += 0xBB67AE85u;
-    }
-}
-
-#define ZIP_LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define ZIP_HIGH(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#include "Philox.h"
 
 DISPATCH void fanoise_dropout_row(
     const float *x, long n, const uint32_t *counter, const uint32_t *key, uint32_t threshold, float scale, float *y) {
-    const u16x lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     for (long first = 0; first < n; first += 4 * LANES) {
-        u16x c[4] = {lanes + (counter[0] + (uint32_t)(first / 4)), counter[1], counter[2], counter[3]};
-        philox(c, key[0], key[1]);
-        // Word w of block b belongs to column 4 b + w.
-        u16x even0 = ZIP_LOW(c[0], c[2]), even1 = ZIP_HIGH(c[0], c[2]), odd0 = ZIP_LOW(c[1], c[3]), odd1 = ZIP_HIGH(c[1], c[3]);
-        u16x bits[4] = {ZIP_LOW(even0, odd0), ZIP_HIGH(even0, odd0), ZIP_LOW(even1, odd1), ZIP_HIGH(even1, odd1)};
+        u16x bits[4];
+        row_words(counter, key, first, bits);
+        IN_COLUMN_ORDER(u16x, bits);
 #pragma clang loop unroll(full)
         for (int u = 0; u < 4; u++) {
             long i = first + u * LANES, part = n - i < LANES ? n - i : 0;

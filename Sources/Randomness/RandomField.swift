@@ -1,7 +1,7 @@
 // Randomness as a function of (seed, purpose, step, row, column). Not here: the bits (Philox.swift).
 
 public import Buffers
-import Foundation
+private import CVectorMath
 
 /// What random numbers are for. The raw value is part of the key: two purposes never share a number. Values are never reused.
 public enum RandomPurpose: UInt32, Sendable {
@@ -67,16 +67,13 @@ public struct RandomField: Sendable {
 
     /// Overwrites `row` with the first `row.count` standard normals of global row `index`, by Box–Muller in float64.
     public func normals(step: Int, row index: Int, into row: Floats) {
-        var column = 0
-        while column < row.count {
-            let words = bits(step: step, row: index, block: column / 4)
-            for pair in 0..<2 {
-                // (0, 1] so that the logarithm is finite.
-                let radius = (-2 * Foundation.log((Double(words[2 * pair]) + 1) * 0x1p-32)).squareRoot()
-                let angle = 2 * Double.pi * Double(words[2 * pair + 1]) * 0x1p-32
-                if column < row.count { row.base[column] = Float(radius * Foundation.cos(angle)) }
-                if column + 1 < row.count { row.base[column + 1] = Float(radius * Foundation.sin(angle)) }
-                column += 2
+        let philox = input(step: step, row: index, block: 0)
+        withUnsafeBytes(of: philox.counter) { counter in
+            withUnsafeBytes(of: philox.key) { key in
+                guard let counter = counter.assumingMemoryBound(to: UInt32.self).baseAddress,
+                    let key = key.assumingMemoryBound(to: UInt32.self).baseAddress
+                else { return }
+                fanoise_normal_row(row.base, row.count, counter, key)
             }
         }
     }

@@ -1,6 +1,7 @@
 // Random numbers as functions: independent of order and place, apart for every purpose, and distributed as they should be.
 
 import Buffers
+import Foundation
 import Testing
 
 @testable import Randomness
@@ -17,6 +18,26 @@ struct RandomFieldTests {
         let shorter = Floats(count: 3)
         field.normals(step: 3, row: 12, into: shorter)
         #expect(shorter.array == Array(whole.array[14..<17]), "a row's first numbers do not depend on its length")
+    }
+
+    /// Box and Muller's transform by the C library's functions: the same float32, but for last digits at halves.
+    @Test func normalsAreThoseOfTheFormula() {
+        let values = field.normals(step: 2, firstRow: 0, rows: 20, columns: 999)
+        var different = 0
+        for row in 0..<20 {
+            for column in 0..<999 {
+                let words = field.bits(step: 2, row: row, block: column / 4)
+                let pair = column % 4 / 2 * 2
+                let radius = (-2 * log((Double(words[pair]) + 1) * 0x1p-32)).squareRoot()
+                let angle = 2 * Double.pi * Double(words[pair + 1]) * 0x1p-32
+                let expected = Float(radius * (column % 2 == 0 ? cos(angle) : sin(angle)))
+                let value = values[row * 999 + column]
+                if value != expected { different += 1 }
+                // Where the angle is a multiple of a quarter, the library's cosine is not zero: its π is rounded.
+                #expect(abs(value - expected) <= max(expected.ulp, 1e-15))
+            }
+        }
+        #expect(different < 20)
     }
 
     @Test func differentKeysGiveDifferentNumbers() {

@@ -94,6 +94,9 @@ double fanoise_sigmoid_row(float *x, long count, float bias, float scale, double
 /// y_i = x_i · [(w_i >> 8) < threshold] · scale, w_i word i mod 4 of Philox 4×32-10 at counter + (i / 4, 0, 0, 0); y may be x.
 void fanoise_dropout_row(
     const float *x, long count, const uint32_t *counter, const uint32_t *key, uint32_t threshold, float scale, float *y);
+/// Standard normals y_4b+j of the words w of Philox 4×32-10 at counter + (b, 0, 0, 0): √(−2 ln((w_0 + 1) / 2³²)) · (cos, sin)(2π w_1 / 2³²) for
+/// j = 0 and 1, of w_2 and w_3 for 2 and 3.
+void fanoise_normal_row(float *y, long count, const uint32_t *counter, const uint32_t *key);
 
 /// Packed sequences: rows offsets[s] ..< offsets[s + 1] of qkv [T, 3·heads·head_width] attend to each other.
 typedef struct {
