@@ -91,7 +91,8 @@ extension Tape {
                     activation: activation, preactivation: preactivation, into: dh)
                 countProducts(of: output, rows: rows, 1)
                 parameterGradients(
-                    dy, between(preactivation, features, x), output, output.bias?.parameterGradient, outputTerms, dx: nil)
+                    dy, between(preactivation, features, x), output, output.bias?.parameterGradient, outputTerms,
+                    dx: nil)
             } else {
                 let h = between(Floats(count: preactivation.count), features, x)
                 biasActivationForward(

@@ -2,11 +2,12 @@
 
 import Autograd
 import Buffers
-@testable import Encoders
 import Foundation
 import Kernels
 import Layers
 import Testing
+
+@testable import Encoders
 
 /// Values of Golden/encoders.json, made by Golden/encoders.py.
 private struct GoldenCase: Decodable {

@@ -6,7 +6,9 @@ import Kernels
 import Testing
 
 /// y_b of every sequence and head, as the formula reads; `query` is one for all, or one for each.
-private func oracle(_ query: [Double], _ keyValue: [Double], packing: QueryPacking, heads: Int, width: Int) -> [Double] {
+private func oracle(
+    _ query: [Double], _ keyValue: [Double], packing: QueryPacking, heads: Int, width: Int
+) -> [Double] {
     let headWidth = width / heads
     return zip(packing.offsets, packing.ends).enumerated().flatMap { sequence, rows in
         let own = query.count == width ? 0 : sequence * width
