@@ -1,8 +1,8 @@
 """Floating-point operations that the mathematics of a training step needs: the same count for every arm of a case.
 
 A product of m×k and k×n numbers is 2·m·k·n operations. Forward once, backward twice (gradients of inputs and of weights), but no gradient
-of pixels; and of a block only what something reads. Only tokens that a text has, not what it is padded with; of causal attention only the pairs that see each other. Norms,
-activations, softmax, optimizer and everything that is done twice to save memory count as nothing.
+of pixels; and of a block only what something reads. Only tokens that a text has, not what it is padded with; of causal attention only
+the pairs that see each other. Norms, activations, softmax, optimizer and everything that is done twice to save memory count as nothing.
 """
 
 

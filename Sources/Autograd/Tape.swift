@@ -21,8 +21,11 @@ public struct ForwardContext: Sendable, Equatable {
         self.dropoutSeed = dropoutSeed
     }
 
-    /// Global index of the first row of a tensor of this pass.
-    func firstRow(of tensor: Tensor) -> Int { tensor.isPooled ? firstSequence : firstRow }
+    /// Global index of the first row of a tensor of this pass; of a parameter, which every pass has as a whole, 0.
+    func firstRow(of tensor: Tensor) -> Int {
+        if tensor.parameter != nil { return 0 }
+        return tensor.isPooled ? firstSequence : firstRow
+    }
 
     /// No dropout.
     public static let evaluation = ForwardContext()

@@ -53,13 +53,15 @@ DISPATCH void fanoise_query_attention_backward(
                 dk[j * R] = dp;
             }
             memset(dq, 0, (size_t)K * sizeof *dq);
-            for (long j = 0; j < S; j++) {
-                const float weight = j < n ? p[j] : 0, score = j < n ? scale * weight * (dk[j * R] - mean) : 0;
+            for (long j = 0; j < n; j++) {
+                const float score = scale * p[j] * (dk[j * R] - mean);
                 FOR_VECTORS(i, K, part, {
                     put(dk + j * R + i, score * get(q + i, part), part);
-                    put(dk + j * R + D + i, weight * get(change + i, part), part);
+                    put(dk + j * R + D + i, p[j] * get(change + i, part), part);
                     put(dq + i, get(dq + i, part) + score * get(k + j * R + i, part), part);
                 });
             }
+            for (long j = n; j < S; j++)
+                for (long side = 0; side < R; side += D) memset(dk + j * R + side, 0, (size_t)K * sizeof *dk);
         }
 }

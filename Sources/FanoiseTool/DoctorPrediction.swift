@@ -43,7 +43,7 @@ struct PredictionOptions: ParsableArguments, Sendable {
 
     func configuration() throws -> RunConfig? { try predict.map { try RunConfig.load($0, options: overrides) } }
 
-    /// Measures one rank's share and evaluates the model. Local.
+    /// Measures ranks' shares and evaluates the model. Local.
     func predict(
         _ configuration: RunConfig, speed: MachineSpeed, collectives: CollectiveSpeed?
     ) throws -> Prediction {
@@ -64,7 +64,7 @@ struct PredictionOptions: ParsableArguments, Sendable {
         let model = CostModel(
             fabric: fabric,
             workload: try Workload(measuring: configuration, worldSizes: worldSizes) {
-                fabric.busyRanks(min($0, local), ofCores: speed.threads)
+                fabric.busyRanks($0, local: local, ofCores: speed.threads)
             })
         return Prediction(
             fabric: fabric, workload: model.workload,

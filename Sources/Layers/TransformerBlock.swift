@@ -16,8 +16,13 @@ public struct SequencePacking: Sendable, Equatable {
     }
 
     /// What a query at `rows[s]` sees of its sequence s, for every one.
+    /// - Precondition: `rows[s]` is a row of sequence s.
     func queries(at rows: [Int]) -> QueryPacking {
-        QueryPacking(offsets: offsets, ends: causal ? rows.map { $0 + 1 } : nil)
+        precondition(rows.count == offsets.count - 1, "\(rows.count) rows of \(offsets.count - 1) sequences")
+        for (row, (start, end)) in zip(rows, zip(offsets, offsets.dropFirst())) {
+            precondition(start <= row && row < end, "row \(row) is not of the sequence \(start) ..< \(end)")
+        }
+        return QueryPacking(offsets: offsets, ends: causal ? rows.map { $0 + 1 } : nil)
     }
 
     /// Pairs of a row and a row that it sees: of all rows, or of `rows` alone.

@@ -150,4 +150,20 @@ import Testing
             .values
         #expect(other.array != whole.array)
     }
+
+    /// The query of attention pooling is the same on every rank, and so is what dropout leaves of it.
+    @Test func aParameterHasOneMask() {
+        var plan = ParameterPlan(
+            lowRank: LowRankOptions(rank: 2, alpha: 2, dropout: 0.5, targets: [LayerPattern("probed")]))
+        let probe = plan.declare("t.probe", [1, 40], .normal(deviation: 1))
+        let linear = Linear(&plan, "t.probed", inputs: 40, outputs: 8, deviation: 0.5)
+        let parameters = Parameters(plan, seed: 4)
+        parameters[parameters.adapters[0].up].values.fill(1)
+        func values(first: Int, seed: UInt64) -> [Float] {
+            let context = ForwardContext(step: 1, firstRow: first, firstSequence: first, dropoutSeed: seed)
+            return linear(parameters[probe], parameters, on: Tape(context: context)).values.array
+        }
+        #expect(values(first: 0, seed: 3) == values(first: 5, seed: 3))
+        #expect(values(first: 0, seed: 3) != values(first: 0, seed: 4))
+    }
 }

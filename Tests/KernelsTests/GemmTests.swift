@@ -30,10 +30,11 @@ struct GemmTests {
     ]
 
     @Test(
-        // The last four are cut into blocks: of K, of B's columns, of the columns of a transposed A, of B's columns on either unit.
+        // The last but three are cut into blocks: of K, of B's columns, of the columns of a transposed A, of B's columns on either unit. The
+        // last three have strips of A that are packed while others are multiplied: two, with a tail, in two blocks of K.
         arguments: [
             (1, 1, 1), (3, 5, 2), (17, 31, 13), (64, 8, 33), (5, 3, 0), (0, 4, 3), (7, 50, 1600), (9, 600, 350),
-            (150, 20, 300), (40, 700, 350),
+            (150, 20, 300), (40, 700, 350), (64, 20, 32), (97, 33, 64), (70, 36, 416),
         ],
         [(1, 0), (0.5, 0), (2, 1), (1, -0.5)] as [(Float, Float)])
     func equalsTheDefinition(shape: (m: Int, n: Int, k: Int), scales: (alpha: Float, beta: Float)) {

@@ -46,7 +46,8 @@ struct ProductTests {
         }
     }
 
-    @Test(arguments: [(61, 130, 900), (3, 17, 5)], GemmTests.transpositions.indices)
+    /// In the last, with more blocks of columns than rows that are packed beside them.
+    @Test(arguments: [(61, 130, 900), (3, 17, 5), (97, 33, 64), (64, 1056, 32)], GemmTests.transpositions.indices)
     func rowsDoNotDependOnTheirBatch(shape: (m: Int, n: Int, k: Int), which: Int) {
         for unit in ProductUnit.present { rowsDoNotDependOnTheirBatch(shape, which, unit) }
     }

@@ -55,4 +55,25 @@ struct QueryAttentionTests {
             dkeyValue, centralDifferences(at: keyValue.doubles) { loss(query.doubles, $0) },
             tolerance: 400 * unitRoundoff, "dkeyValue")
     }
+
+    /// Rows that a query does not see may hold anything, forwards and backwards.
+    @Test func whatIsNotSeenChangesNothing() {
+        let packing = QueryPacking(offsets: [0, 3, 8], ends: [1, 6])
+        let (query, dy) = (sample(2 * 8, 1), sample(2 * 8, 2))
+        func results(_ keyValue: Floats) -> [[Float]] {
+            let (y, p) = (unwritten(2 * 8), unwritten(8 * 2))
+            let (dquery, dkeyValue) = (unwritten(2 * 8), unwritten(8 * 16))
+            queryAttentionForward(
+                query: query, keyValue: keyValue, packing: packing, heads: 2, width: 8, into: y, probabilities: p)
+            queryAttentionBackward(
+                dy: dy, query: query, keyValue: keyValue, probabilities: p, packing: packing, heads: 2, width: 8,
+                into: dquery, dkeyValue: dkeyValue)
+            return [y.array, dquery.array, dkeyValue.array]
+        }
+        let keyValue = sample(8 * 16, 3)
+        let before = results(keyValue)
+        for row in [1, 2, 6, 7] { keyValue[row * 16..<(row + 1) * 16].fill(.nan) }
+        #expect(results(keyValue) == before)
+        #expect(before[2][16..<48].allSatisfy { $0 == 0 })
+    }
 }

@@ -30,8 +30,10 @@ import Testing
         let cost = CostModel(fabric: Self.fabric, workload: Self.workload).step(ranks: 8, ranksPerNode: 8)
         #expect(abs(cost.towers - 2 * 48 / 8) < 1e-9)
         // A machine of half or of twice a node's cores is to be as busy as the node.
-        #expect([1, 2, 3, 4, 8].map { Self.fabric.busyRanks($0, ofCores: 2) } == [1, 1, 2, 2, 2])
-        #expect([1, 2, 4, 8].map { Self.fabric.busyRanks($0, ofCores: 8) } == [2, 4, 8, 8])
+        #expect([1, 2, 3, 4, 8].map { Self.fabric.busyRanks($0, local: 8, ofCores: 2) } == [1, 1, 2, 2, 2])
+        // Two nodes beside each other on it, but no more ranks than there are.
+        #expect([1, 2, 4, 8, 16].map { Self.fabric.busyRanks($0, local: 4, ofCores: 8) } == [1, 2, 4, 8, 8])
+        #expect(Self.fabric.busyRanks(16, local: 1, ofCores: 8) == 2)
     }
 
     @Test func ranksWithoutRowsAreCounted() {

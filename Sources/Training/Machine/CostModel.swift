@@ -29,9 +29,11 @@ public struct Fabric: Sendable, Equatable, Encodable {
     /// How many ranks of `ranks` on a node share a core, if any do.
     func turns(ranks: Int) -> Double { max(1, Double(ranks) / Double(cores)) }
 
-    /// Ranks that compute at a time on a machine of so many cores when it is as busy as a node of `ranks` ranks is.
-    public func busyRanks(_ ranks: Int, ofCores machine: Int) -> Int {
-        max(1, Int((Double(min(ranks, cores) * machine) / Double(cores)).rounded()))
+    /// Ranks that compute at a time on a machine of so many cores when it is as busy as a node with `local` of all `ranks` is; no more than
+    /// there are.
+    public func busyRanks(_ ranks: Int, local: Int, ofCores machine: Int) -> Int {
+        let busy = Double(min(ranks, local, cores) * machine) / Double(cores)
+        return max(1, min(ranks, Int(busy.rounded())))
     }
 
     /// How much longer a rank's products take than alone when `ranks` of a node compute: cores slow each other down, and take turns.

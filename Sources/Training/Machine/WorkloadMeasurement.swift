@@ -1,4 +1,4 @@
-// One rank's share of a configuration's step, measured by making it. Not here: what follows for many ranks (CostModel.swift).
+// Ranks' shares of a configuration's step, measured by making them side by side. Not here: what follows for many ranks (CostModel.swift).
 
 import Autograd
 import Buffers
@@ -38,21 +38,24 @@ extension Workload {
         let shares = try Set(worldSizes).sorted().map { ranks in
             (ranks: ranks, atOnce: max(1, atOnce(ranks)), batch: ranks == 1 ? whole : try batch(of: ranks))
         }
-        let measured = try ThreadWorld.run(ranks: shares.map(\.atOnce).max() ?? 1) { world in
-            let model = try DualEncoder(configuration, assets)
-            let towers = try shares.map { share in
-                try Self.towers(model, share.batch, configuration, repeats, world, atOnce: share.atOnce)
+        // One share may take any time, and the ranks wait for each other before each round.
+        let patient = CollectiveSettings(deadline: .seconds(CollectiveSettings.longestDeadline))
+        let measured = try shares.map { share in
+            try ThreadWorld.run(ranks: share.atOnce, settings: patient) { world in
+                let model = try DualEncoder(configuration, assets)
+                return Measurement(
+                    parameters: model.parameters.trainable.count, columns: model.columns,
+                    rounds: try Self.towers(model, share.batch, configuration, repeats, world))
             }
-            return (parameters: model.parameters.trainable.count, columns: model.columns, towers: towers)
         }
-        self.init(
-            parameters: measured[0].parameters, globalRows: whole.globalRows, embedding: measured[0].columns)
+        guard let first = measured.first?.first else { preconditionFailure("no numbers of ranks to predict") }
+        self.init(parameters: first.parameters, globalRows: whole.globalRows, embedding: first.columns)
         targetsPerRow = whole.targetsPerRow
         bucketBytes = ParameterShards.bucketBytes
-        for (index, share) in shares.enumerated() {
+        for (share, ranks) in zip(shares, measured) {
             // All wait for the slowest.
             let rounds = (0..<repeats).map { round in
-                measured[0..<share.atOnce].map { $0.towers[index][round] }.max { $0.sum < $1.sum } ?? TowerSeconds()
+                ranks.map { $0.rounds[round] }.max { $0.sum < $1.sum } ?? TowerSeconds()
             }.sorted { $0.sum < $1.sum }
             (forward[share.ranks], backward[share.ranks]) = (rounds[repeats / 2].forward, rounds[repeats / 2].backward)
         }
@@ -61,21 +64,26 @@ extension Workload {
         }
     }
 
+    /// What a rank knows of the model, and its seconds in each round.
+    private struct Measurement: Sendable {
+        let parameters: Int
+        let columns: Int
+        let rounds: [TowerSeconds]
+    }
+
     private struct TowerSeconds: Sendable {
         var forward = 0.0
         var backward = 0.0
         var sum: Double { forward + backward }
     }
 
-    /// Seconds of forward and of backward, both sides, in each round. Collective: ranks from `atOnce` on only wait.
+    /// Seconds of forward and of backward, both sides, in each round. Collective.
     private static func towers(
-        _ model: DualEncoder, _ batch: PairBatch, _ configuration: RunConfig, _ repeats: Int, _ world: any Communicator,
-        atOnce: Int
+        _ model: DualEncoder, _ batch: PairBatch, _ configuration: RunConfig, _ repeats: Int, _ world: any Communicator
     ) throws -> [TowerSeconds] {
         var rounds: [TowerSeconds] = []
         for _ in 0...repeats {
             try world.barrier()
-            guard world.rank < atOnce else { continue }
             model.parameters.zeroGradients()
             var clock = PhaseClock()
             var passes = [
