@@ -11,26 +11,43 @@ INLINE float dot(const float *a, const float *b, long count) {
     return sum(total);
 }
 
+/// A head of a sequence.
+typedef struct {
+    /// Rows of the sequence, and those of them that its query sees.
+    long S, n;
+    /// Its query, the first row's keys and values, and their place among all keys and values.
+    const float *q, *k, *v;
+    long at;
+    /// Place of its output among all outputs, and of its probabilities.
+    long out, weights;
+} head;
+
+INLINE head head_of(fanoise_query_attention_shape shape, const float *query, const float *key_value, long s, long h) {
+    const long K = shape.head_width, D = shape.heads * K, first = shape.offsets[s], S = shape.offsets[s + 1] - first;
+    const long at = first * 2 * D + h * K;
+    return (head){S, shape.ends[s] - first, query + s * shape.query_stride + h * K, key_value + at, key_value + at + D, at,
+                  s * D + h * K, first * shape.heads + h * S};
+}
+
 DISPATCH void fanoise_query_attention_forward(
     fanoise_query_attention_shape shape, const float *query, const float *key_value, float *y, float *probabilities) {
     const long K = shape.head_width, H = shape.heads, D = H * K, R = 2 * D;
     const float scale = 1 / sqrtf((float)K);
     for (long s = 0; s < shape.sequences; s++)
         for (long h = 0; h < H; h++) {
-            const long first = shape.offsets[s], S = shape.offsets[s + 1] - first, n = shape.ends[s] - first;
-            const float *q = query + s * shape.query_stride + h * K, *k = key_value + first * R + h * K, *v = k + D;
-            float *p = probabilities + first * H + h * S, top = -INFINITY, total = 0;
-            for (long j = 0; j < n; j++) {
-                p[j] = scale * dot(q, k + j * R, K);
+            const head here = head_of(shape, query, key_value, s, h);
+            float *p = probabilities + here.weights, top = -INFINITY, total = 0;
+            for (long j = 0; j < here.n; j++) {
+                p[j] = scale * dot(here.q, here.k + j * R, K);
                 top = top > p[j] ? top : p[j];
             }
-            FOR_VECTORS(j, n, part, { put(p + j, v_exp(get(p + j, part) - top), part); });
-            for (long j = 0; j < n; j++) total += p[j];
-            FOR_VECTORS(j, n, part, { put(p + j, get(p + j, part) / total, part); });
+            FOR_VECTORS(j, here.n, part, { put(p + j, v_exp(get(p + j, part) - top), part); });
+            for (long j = 0; j < here.n; j++) total += p[j];
+            FOR_VECTORS(j, here.n, part, { put(p + j, get(p + j, part) / total, part); });
             FOR_VECTORS(i, K, part, {
                 v16 mean = 0;
-                for (long j = 0; j < n; j++) mean += p[j] * get(v + j * R + i, part);
-                put(y + s * D + h * K + i, mean, part);
+                for (long j = 0; j < here.n; j++) mean += p[j] * get(here.v + j * R + i, part);
+                put(y + here.out + i, mean, part);
             });
         }
 }
@@ -42,26 +59,25 @@ DISPATCH void fanoise_query_attention_backward(
     const float scale = 1 / sqrtf((float)K);
     for (long s = 0; s < shape.sequences; s++)
         for (long h = 0; h < H; h++) {
-            const long first = shape.offsets[s], S = shape.offsets[s + 1] - first, n = shape.ends[s] - first;
-            const float *q = query + s * shape.query_stride + h * K, *k = key_value + first * R + h * K, *v = k + D;
-            const float *p = probabilities + first * H + h * S, *change = dy + s * D + h * K;
-            float *dq = dquery + s * D + h * K, *dk = dkey_value + first * R + h * K, mean = 0;
+            const head here = head_of(shape, query, key_value, s, h);
+            const float *p = probabilities + here.weights, *change = dy + here.out;
+            float *dq = dquery + here.out, *dk = dkey_value + here.at, mean = 0;
             // dP_j waits where a part of dk_j will be.
-            for (long j = 0; j < n; j++) {
-                const float dp = dot(change, v + j * R, K);
+            for (long j = 0; j < here.n; j++) {
+                const float dp = dot(change, here.v + j * R, K);
                 mean += p[j] * dp;
                 dk[j * R] = dp;
             }
             memset(dq, 0, (size_t)K * sizeof *dq);
-            for (long j = 0; j < n; j++) {
+            for (long j = 0; j < here.n; j++) {
                 const float score = scale * p[j] * (dk[j * R] - mean);
                 FOR_VECTORS(i, K, part, {
-                    put(dk + j * R + i, score * get(q + i, part), part);
+                    put(dk + j * R + i, score * get(here.q + i, part), part);
                     put(dk + j * R + D + i, p[j] * get(change + i, part), part);
-                    put(dq + i, get(dq + i, part) + score * get(k + j * R + i, part), part);
+                    put(dq + i, get(dq + i, part) + score * get(here.k + j * R + i, part), part);
                 });
             }
-            for (long j = n; j < S; j++)
+            for (long j = here.n; j < here.S; j++)
                 for (long side = 0; side < R; side += D) memset(dk + j * R + side, 0, (size_t)K * sizeof *dk);
         }
 }

@@ -48,13 +48,5 @@ private func dropRow(
 ) {
     // u < keep compared on the 24 bits of RandomField.uniform; keep · 2²⁴ ≤ 2²⁴ is exact.
     let threshold = UInt32((keep * 0x1p24).rounded(.up))
-    let philox = field.input(step: step, row: row, block: 0)
-    withUnsafeBytes(of: philox.counter) { counter in
-        withUnsafeBytes(of: philox.key) { key in
-            guard let counter = counter.assumingMemoryBound(to: UInt32.self).baseAddress,
-                let key = key.assumingMemoryBound(to: UInt32.self).baseAddress
-            else { return }
-            fanoise_dropout_row(x, columns, counter, key, threshold, 1 / keep, y)
-        }
-    }
+    field.withPhilox(step: step, row: row) { fanoise_dropout_row(x, columns, $0, $1, threshold, 1 / keep, y) }
 }

@@ -46,12 +46,25 @@ public struct RandomField: Sendable {
         return Philox.bits(counter: philox.counter, key: philox.key)
     }
 
-    /// What Philox is given for `bits`: for kernels that make many blocks at once (the block is the counter's first word).
-    @inlinable public func input(step: Int, row: Int, block: Int) -> (counter: SIMD4<UInt32>, key: SIMD2<UInt32>) {
+    @usableFromInline func input(step: Int, row: Int, block: Int) -> (counter: SIMD4<UInt32>, key: SIMD2<UInt32>) {
         let high = UInt32(truncatingIfNeeded: row >> 32) &* 0x9E37_79B9 ^ seedHigh
         let counter = SIMD4(
             UInt32(truncatingIfNeeded: block), UInt32(truncatingIfNeeded: row), UInt32(truncatingIfNeeded: step), high)
         return (counter, key)
+    }
+
+    /// Calls `body` with what Philox is given for a row's first block, four words of counter and two of key: for kernels that make many
+    /// blocks at once (the block is the counter's first word).
+    public func withPhilox(step: Int, row: Int, _ body: (UnsafePointer<UInt32>, UnsafePointer<UInt32>) -> Void) {
+        let philox = input(step: step, row: row, block: 0)
+        withUnsafeBytes(of: philox.counter) { counter in
+            withUnsafeBytes(of: philox.key) { key in
+                guard let counter = counter.assumingMemoryBound(to: UInt32.self).baseAddress,
+                    let key = key.assumingMemoryBound(to: UInt32.self).baseAddress
+                else { return }
+                body(counter, key)
+            }
+        }
     }
 
     /// Uniform in [0, 1), a multiple of 2⁻²⁴.
@@ -67,15 +80,7 @@ public struct RandomField: Sendable {
 
     /// Overwrites `row` with the first `row.count` standard normals of global row `index`, by Box–Muller in float64.
     public func normals(step: Int, row index: Int, into row: Floats) {
-        let philox = input(step: step, row: index, block: 0)
-        withUnsafeBytes(of: philox.counter) { counter in
-            withUnsafeBytes(of: philox.key) { key in
-                guard let counter = counter.assumingMemoryBound(to: UInt32.self).baseAddress,
-                    let key = key.assumingMemoryBound(to: UInt32.self).baseAddress
-                else { return }
-                fanoise_normal_row(row.base, row.count, counter, key)
-            }
-        }
+        withPhilox(step: step, row: index) { fanoise_normal_row(row.base, row.count, $0, $1) }
     }
 
     /// Standard normals for `rows` consecutive global rows of `columns` each, the first global row being `firstRow`; row-major.

@@ -65,4 +65,36 @@ struct PooledRowsTests {
         for row in [2, 3, 8] { for column in 0..<16 { input[row * 16 + column] = .nan } }
         #expect(values() == before)
     }
+
+    /// What a rank or a chunk drops of its sequences is what the whole batch drops of them: in the last block, in its adapters, and in
+    /// attention pooling and its adapters.
+    @Test(arguments: [true, false])
+    func masksAreThoseOfTheWholeBatch(pooledByAttention: Bool) {
+        let shape = TransformerShape(width: 16, depth: 1, heads: 2, hidden: 32, dropout: 0.3)
+        var plan = ParameterPlan(
+            lowRank: LowRankOptions(rank: 2, alpha: 4, dropout: 0.4, targets: [LayerPattern("all-linear")]))
+        let blocks = [TransformerBlock(&plan, "query.blocks.0", shape: shape)]
+        let pooling = AttentionPooling(&plan, "query.pooling", shape: shape)
+        let parameters = Parameters(plan, seed: 2)
+        for entry in plan.layout.entries where entry.name.hasSuffix("lora_B.weight") {
+            for index in entry.range { parameters.values[index] = Float(cos(Double(index))) / 4 }
+        }
+        let offsets = [0, 2, 5, 9]
+        let input = (0..<9 * 16).map { Float(sin(Double($0 * $0 % 613))) }
+        func values(_ sequences: Range<Int>) -> [Float] {
+            let rows = offsets[sequences.lowerBound]..<offsets[sequences.upperBound]
+            let own = offsets[sequences.lowerBound...sequences.upperBound].map { $0 - rows.lowerBound }
+            let tape = Tape(
+                context: ForwardContext(
+                    step: 4, firstRow: rows.lowerBound, firstSequence: sequences.lowerBound, dropoutSeed: 9))
+            let x = Tensor(Floats(Array(input[rows.lowerBound * 16..<rows.upperBound * 16])), shape: [rows.count, 16])
+            let packing = SequencePacking(offsets: own, causal: false)
+            let first = pooledByAttention ? nil : Array(own.dropLast())
+            let y = blocks(x, packing: packing, rows: first, parameters, on: tape)
+            return pooledByAttention
+                ? pooling(y, offsets: own, parameters, on: tape).values.array : y.values.array
+        }
+        let whole = values(0..<3)
+        #expect(relativeError(values(0..<1) + values(1..<3), whole.map(Double.init)) < 1e-6)
+    }
 }
