@@ -47,9 +47,8 @@ class Towers:
                     lambda context: peer_trained(self.peer(context, 2, 1, noise)))]
 
     def agreement(self, context):
-        # Pictures are resized by different code, to a grey level.
         return context.say_once(self.name, lambda: same_losses(
-            trained(self.train(context, False, 5)), peer_trained(self.peer(context, 1, 2, steps=5)), first=1e-3, later=1e-2))
+            trained(self.train(context, False, 5)), peer_trained(self.peer(context, 1, 2, steps=5)), first=1e-6, later=1e-5))
 
     def flops(self, context):
         """Of one row."""
@@ -119,7 +118,7 @@ class OpenCLIP:
                     lambda context: peer_trained(self.peer(context, 2, 1)))]
 
     def agreement(self, context, steps):
-        return same_losses(trained(self.train(context, steps)), peer_trained(self.peer(context, 1, 2, steps)), first=1e-3, later=1e-2,
+        return same_losses(trained(self.train(context, steps)), peer_trained(self.peer(context, 1, 2, steps)), first=1e-6, later=1e-5,
                            steps=steps)
 
     def flops(self, context):

@@ -120,7 +120,7 @@ def rows(path, tokenizer, size, context):
     for line in open(path, encoding="utf-8"):
         row = json.loads(line)
         picture = Image.open(os.path.join(os.path.dirname(path), row["image"])).convert("RGB")
-        picture = picture.resize((size, size), Image.BICUBIC)
+        picture = picture.resize((size, size), Image.LANCZOS)
         pictures.append(torch.from_numpy(numpy.asarray(picture).copy()).permute(2, 0, 1).float() / 127.5 - 1)
         texts.append(tokenizer.encode(row["text"]).ids)
     return torch.stack(pictures), texts
