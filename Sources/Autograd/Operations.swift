@@ -11,10 +11,7 @@ extension Tape {
     /// `y = x + r`, equal shapes.
     public func add(_ x: Tensor, _ r: Tensor) -> Tensor {
         precondition(x.shape == r.shape, "adding \(x.shape) and \(r.shape)")
-        let y = Floats(count: x.values.count)
-        y.copy(from: x.values)
-        addInto(y, r.values)
-        return record(y, shape: x.shape, inputs: [x, r]) { [unowned self] dy in
+        return record(sum(x.values, r.values), shape: x.shape, inputs: [x, r]) { [unowned self] dy in
             pass(dy, to: x)
             pass(dy, to: r)
         }
@@ -36,11 +33,12 @@ extension Tape {
             mean: mean,
             inverseDeviation: inverseDeviation)
         return record(y, shape: x.shape, inputs: [x, gain, shift]) { [unowned self] dy in
+            // What the residual stream has brought past the norm is added in the same pass.
             let dx = Floats(count: dy.count)
             layerNormBackward(
                 dy, x: x.values, gain: gain.values, mean: mean, inverseDeviation: inverseDeviation, rows: rows,
-                columns: columns,
-                into: dx, dgain: gain.parameterGradient, dshift: shift.parameterGradient)
+                columns: columns, adding: takeGradient(of: x), into: dx, dgain: gain.parameterGradient,
+                dshift: shift.parameterGradient)
             pass(dx, to: x)
         }
     }

@@ -146,10 +146,13 @@ public final class Tape {
             tensor.gradient = contribution
             return
         }
-        let sum = Floats(count: contribution.count)
-        sum.copy(from: contribution)
-        addInto(sum, earlier)
-        tensor.gradient = sum
+        tensor.gradient = sum(contribution, earlier)
+    }
+
+    /// What has come to an intermediate so far, for an operation that adds its own contribution to it and hands on the sum; nil: nothing.
+    func takeGradient(of tensor: Tensor) -> Floats? {
+        defer { tensor.gradient = nil }
+        return tensor.gradient
     }
 
     /// Differentiates: from the gradients of some outputs back to every parameter and leaf.

@@ -99,6 +99,15 @@ INLINE void activate_elements(int kind, const float *x, long count, float *y) {
     FOR_VECTORS(i, count, part, { put(y + i, activate(kind, get(x + i, part)), part); });
 }
 
+/// x = x + bias, y = act(x).
+INLINE void bias_activate_elements(int kind, float *x, const float *bias, long count, float *y) {
+    FOR_VECTORS(i, count, part, {
+        const v16 sum = get(x + i, part) + get(bias + i, part);
+        put(x + i, sum, part);
+        put(y + i, activate(kind, sum), part);
+    });
+}
+
 /// dx = dy · act'(x); dx may be dy.
 INLINE void slope_elements(int kind, const float *dy, const float *x, long count, float *dx) {
     FOR_VECTORS(i, count, part, {

@@ -3,14 +3,9 @@
 #include "CVectorMath.h"
 #include "Vector.h"
 
-/// pre += bias, y = act(pre), row by row.
+/// The same of every row.
 INLINE void forward(int kind, float *pre, const float *bias, long rows, long columns, float *y) {
-    for (long r = 0; r < rows; r++, pre += columns, y += columns)
-        FOR_VECTORS(i, columns, part, {
-            v16 x = get(pre + i, part) + get(bias + i, part);
-            put(pre + i, x, part);
-            put(y + i, activate(kind, x), part);
-        });
+    for (long r = 0; r < rows; r++, pre += columns, y += columns) bias_activate_elements(kind, pre, bias, columns, y);
 }
 
 DISPATCH void fanoise_bias_activation(float *pre, const float *bias, long rows, long columns, int kind, float *y) {
@@ -25,12 +20,12 @@ DISPATCH void fanoise_activation_backward(const float *dy, const float *pre, lon
     FOR_KIND(kind, slope_elements, dy, pre, count, dx)
 }
 
-DISPATCH void fanoise_add_column_sums(const float *x, long rows, long columns, float *total) {
+DISPATCH void fanoise_add_column_sums(const float *x, long stride, long rows, long columns, float *total) {
     long i = 0;
     for (; i + 4 * LANES <= columns; i += 4 * LANES) {
         v16 a = 0, b = 0, c = 0, d = 0;
         for (long r = 0; r < rows; r++) {
-            const float *p = x + r * columns + i;
+            const float *p = x + r * stride + i;
             a += load(p), b += load(p + LANES), c += load(p + 2 * LANES), d += load(p + 3 * LANES);
         }
         store(total + i, load(total + i) + a);
@@ -41,7 +36,7 @@ DISPATCH void fanoise_add_column_sums(const float *x, long rows, long columns, f
     for (; i < columns; i += LANES) {
         long part = columns - i < LANES ? columns - i : 0;
         v16 a = 0;
-        for (long r = 0; r < rows; r++) a += get(x + r * columns + i, part);
+        for (long r = 0; r < rows; r++) a += get(x + r * stride + i, part);
         put(total + i, get(total + i, part) + a, part);
     }
 }

@@ -22,8 +22,8 @@ DISPATCH void fanoise_layer_norm(
 }
 
 DISPATCH void fanoise_layer_norm_backward(
-    const float *dy, const float *x, const float *gain, const float *mean, const float *inverse, long rows, long n, float *dx, float *dgain,
-    float *dshift) {
+    const float *dy, const float *x, const float *gain, const float *mean, const float *inverse, const float *added, long rows, long n,
+    float *dx, float *dgain, float *dshift) {
     for (long r = 0; r < rows; r++, dy += n, x += n, dx += n) {
         float m = mean[r], inv = inverse[r];
         v16 first = 0, second = 0;
@@ -40,7 +40,8 @@ DISPATCH void fanoise_layer_norm_backward(
             v16 d = g * get(gain + i, part);
             if (dgain) put(dgain + i, get(dgain + i, part) + g * h, part);
             if (dshift) put(dshift + i, get(dshift + i, part) + g, part);
-            put(dx + i, (d - mean_d - h * mean_dh) * inv, part);
+            v16 change = (d - mean_d - h * mean_dh) * inv;
+            put(dx + i, added ? get(added + r * n + i, part) + change : change, part);
         });
     }
 }

@@ -18,6 +18,8 @@
 enum { MOST_DEPTH = 768, MOST_STRIP_DEPTH = 256, BLOCK_FLOATS = 192 * 1024 };
 /// Columns of a transposed A that are copied together.
 enum { STRIP_ROWS = 64 };
+/// How many rows further on memory is asked for what will be copied.
+enum { PREFETCHED_ROWS = 8 };
 
 /// Depth of the equal blocks that K is cut into.
 static long block_depth(long depth, int a_transposed) {
@@ -35,19 +37,28 @@ static long block_vectors(tile_shape most, long columns, long depth) {
 /// The first vector of panel p, when `vectors` are cut into equal panels of at most `most`.
 INLINE long panel_start(long p, long vectors, long most) { return p * vectors / blocks(vectors, most); }
 
-/// Copies a block of B to panels, columns past the last zero: row k of a panel holds its vectors side by side. Row by row, as memory
-/// likes to be read.
+/// Copies `depth` rows of `vectors` vectors, of whose last `present` floats are there, and asks for those to come.
+INLINE void copy_rows(const float *source, long stride, long depth, const int vectors, long present, float *target) {
+    for (long k = 0; k < depth; k++, source += stride, target += vectors * LANES)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) {
+            __builtin_prefetch(source + PREFETCHED_ROWS * stride + v * LANES);
+            store(target + v * LANES, get(source + v * LANES, v == vectors - 1 && present < LANES ? present : 0));
+        }
+}
+
+/// Copies a block of B to panels, columns past the last zero: row k of a panel holds its vectors side by side.
 INLINE void pack_rows_of_b(const float *b, long stride, long depth, long columns, long most, float *panels) {
     const long vectors = blocks(columns, LANES), count = blocks(vectors, most);
-    for (long k = 0; k < depth; k++, b += stride)
-        for (long p = 0, v = 0; p < count; p++) {
-            const long end = panel_start(p + 1, vectors, most);
-            float *row = panels + (v * depth + k * (end - v)) * LANES;
-            for (; v < end; v++, row += LANES) {
-                const long left = columns - v * LANES;
-                store(row, get(b + v * LANES, left < LANES ? left : 0));
-            }
-        }
+    for (long p = 0; p < count; p++) {
+        const long first = panel_start(p, vectors, most), width = panel_start(p + 1, vectors, most) - first;
+        const float *source = b + first * LANES;
+        const long present = columns - (first + width - 1) * LANES;
+        if (width == 3) copy_rows(source, stride, depth, 3, present, panels);
+        else if (width == 2) copy_rows(source, stride, depth, 2, present, panels);
+        else copy_rows(source, stride, depth, 1, present, panels);
+        panels += depth * width * LANES;
+    }
 }
 
 /// The same of a B that is stored transposed, N×K.
@@ -73,18 +84,32 @@ INLINE void pack_columns_of_b(const float *b, long stride, long depth, long colu
     }
 }
 
-/// Copies `rows` columns of an A that is stored transposed, K×M, to strips of `most`: row k of a strip holds its columns side by side.
-INLINE void pack_strips(const float *a, long stride, long depth, long rows, long most, float *strips) {
+/// Copies `rows` columns of an A that is stored transposed, K×M, to strips of `most`: row k of a strip holds its columns side by side. Adds
+/// the sum of each column to `sums`, where they are wanted: no memory is read for them alone.
+INLINE void pack_strips(const float *a, long stride, long depth, long rows, long most, float *strips, float *sums) {
+    v16 totals[STRIP_ROWS / LANES] = {0};
+    const int whole = rows == STRIP_ROWS && most == LANES / 2;
     for (long k = 0; k < depth; k++, a += stride) {
-        long r = 0;
-        float *strip = strips + k * most;
-        for (; r + most <= rows; r += most, strip += most * depth) {
-            if (most == MOST_ROWS) memcpy(strip, a + r, MOST_ROWS * sizeof *a);
-            else for (long x = 0; x < most; x++) strip[x] = a[r + x];
+        if (whole) {
+#pragma clang loop unroll(full)
+            for (int v = 0; v < STRIP_ROWS / LANES; v++) {
+                __builtin_prefetch(a + PREFETCHED_ROWS * stride + v * LANES);
+                const v16 x = load(a + v * LANES);
+                const v8 left = x.lo, right = x.hi;
+                float *strip = strips + 2 * v * most * depth + k * most;
+                memcpy(strip, &left, sizeof left);
+                memcpy(strip + most * depth, &right, sizeof right);
+                totals[v] += x;
+            }
+            continue;
         }
-        strip += k * (rows - r - most);
-        for (; r < rows; r++) *strip++ = a[r];
+        for (long first = 0; first < rows; first += most) {
+            const long width = least(most, rows - first);
+            for (long r = 0; r < width; r++) strips[first * depth + k * width + r] = a[first + r];
+        }
+        if (sums) FOR_VECTORS(r, rows, part, { totals[r / LANES] += get(a + r, part); });
     }
+    if (sums) FOR_VECTORS(r, rows, part, { put(sums + r, get(sums + r, part) + totals[r / LANES], part); });
 }
 
 /// C = Σ_k A(r, k) B(k, ·), added to C where asked, for one register tile; constants after inlining. A(r, k) = a[r ar + k ak].
@@ -130,7 +155,7 @@ static long vector_product_scratch(long columns, long depth, int a_transposed) {
 
 DISPATCH static void vector_product(
     long rows, long columns, long depth, const float *a, long a_stride, int a_transposed, const float *b, long b_stride, int b_transposed,
-    float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *epilogue, float *scratch) {
+    float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *epilogue, float *sums, float *scratch) {
     const tile_shape most = best_tile();
     const long deep = block_depth(depth, a_transposed), wide = block_vectors(most, columns, deep) * LANES;
     float *edge = scratch + deep * wide, *strips = edge + MOST_ROWS * MOST_VECTORS * LANES;
@@ -149,7 +174,9 @@ DISPATCH static void vector_product(
                 long ar = a_stride, ak = 1;
                 if (a_transposed) {
                     if (i % group == 0)
-                        pack_strips(a + k * a_stride + i, a_stride, depth_here, least(group, rows - i), most.rows, strips);
+                        pack_strips(
+                            a + k * a_stride + i, a_stride, depth_here, least(group, rows - i), most.rows, strips,
+                            sums && j == 0 ? sums + i : 0);
                     a_here = strips + i % group * depth_here, ar = 1, ak = height;
                 }
                 float *c_here = c + i * c_stride + j;
@@ -207,13 +234,16 @@ long fanoise_product_scratch(int on_unit, long columns, long depth, int a_transp
 
 void fanoise_product(
     int on_unit, long rows, long columns, long depth, const float *a, long a_stride, int a_transposed, const float *b, long b_stride,
-    int b_transposed, float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *epilogue, float *scratch) {
+    int b_transposed, float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *epilogue, float *sums, float *scratch) {
 #ifdef __x86_64__
-    if (on_unit)
+    if (on_unit) {
+        for (long k = 0; sums && k < depth; k += MOST_STRIP_DEPTH)
+            fanoise_add_column_sums(a + k * a_stride, a_stride, least(MOST_STRIP_DEPTH, depth - k), rows, sums);
         return unit_product(
             rows, columns, depth, a, a_stride, a_transposed, b, b_stride, b_transposed, alpha, accumulate, c, c_stride, epilogue, scratch);
+    }
 #endif
     (void)on_unit;
     vector_product(
-        rows, columns, depth, a, a_stride, a_transposed, b, b_stride, b_transposed, alpha, accumulate, c, c_stride, epilogue, scratch);
+        rows, columns, depth, a, a_stride, a_transposed, b, b_stride, b_transposed, alpha, accumulate, c, c_stride, epilogue, sums, scratch);
 }

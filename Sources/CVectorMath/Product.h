@@ -16,21 +16,28 @@ void unit_product(
 
 INLINE long blocks(long count, long most) { return (count + most - 1) / most; }
 
+/// x = x + bias + residual; what is null is left out, and the compiler knows it.
+INLINE void add_elements(const float *bias, const float *residual, long count, float *x) {
+    FOR_VECTORS(i, count, part, {
+        v16 sum = get(x + i, part);
+        if (bias) sum += get(bias + i, part);
+        if (residual) sum += get(residual + i, part);
+        put(x + i, sum, part);
+    });
+}
+
 /// What follows the product, on rows × columns that are still in the first cache: C and everything beside it begin at (row, column).
 INLINE void finish(const fanoise_epilogue *e, long row, long column, long rows, long columns, float *c, long cr) {
+    const float *bias = e->bias ? e->bias + column : 0;
     for (long r = row; r < row + rows; r++, c += cr) {
-        if (e->bias || e->residual) {
-            const float *bias = e->bias ? e->bias + column : 0;
-            const float *residual = e->residual ? e->residual + r * e->stride + column : 0;
-            FOR_VECTORS(i, columns, part, {
-                v16 x = get(c + i, part);
-                if (bias) x += get(bias + i, part);
-                if (residual) x += get(residual + i, part);
-                put(c + i, x, part);
-            });
-        }
-        if (e->activated) FOR_KIND(e->activation, activate_elements, c, columns, e->activated + r * e->stride + column)
-        if (e->differentiated) FOR_KIND(e->activation, differentiate_elements, c, columns, e->differentiated + r * e->stride + column)
+        const long at = r * e->stride + column;
+        const int joined = e->activated && bias && !e->residual;
+        if (joined) FOR_KIND(e->activation, bias_activate_elements, c, bias, columns, e->activated + at)
+        else if (bias && e->residual) add_elements(bias, e->residual + at, columns, c);
+        else if (bias) add_elements(bias, 0, columns, c);
+        else if (e->residual) add_elements(0, e->residual + at, columns, c);
+        if (e->activated && !joined) FOR_KIND(e->activation, activate_elements, c, columns, e->activated + at)
+        if (e->differentiated) FOR_KIND(e->activation, differentiate_elements, c, columns, e->differentiated + at)
     }
 }
 

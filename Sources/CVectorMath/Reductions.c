@@ -11,6 +11,10 @@ DISPATCH void fanoise_add_scaled(float *y, const float *x, float scale, long n) 
     FOR_VECTORS(i, n, part, { put(y + i, get(y + i, part) + scale * get(x + i, part), part); });
 }
 
+DISPATCH void fanoise_sum(const float *a, const float *b, float *y, long n) {
+    FOR_VECTORS(i, n, part, { put(y + i, get(a + i, part) + get(b + i, part), part); });
+}
+
 DISPATCH void fanoise_scale(float *y, float scale, long n) { FOR_VECTORS(i, n, part, { put(y + i, scale * get(y + i, part), part); }); }
 
 DISPATCH double fanoise_dot(const float *x, const float *y, long n) {

@@ -63,7 +63,9 @@ final class SpectrumTask {
             case .randomized:
                 RandomizedSolver(
                     rows, center: options.center, sketch: options.sketch, seed: seed, root: root, communicator)
-            case .gram, .auto: GramSolver(rows, center: options.center, root: root, communicator)
+            case .gram, .gram32, .auto:
+                GramSolver(
+                    rows, center: options.center, single: options.solver == .gram32, root: root, communicator)
             }
         self.init(rows: rows, solver: solver, root: root, communicator: communicator)
     }

@@ -1,4 +1,4 @@
-// The spectrum through the smaller Gram matrix, in float64: the route of every ordinary step. Not here: the float64 products (Kernels).
+// The spectrum through the smaller Gram matrix: the route of every ordinary step. Not here: the products (Kernels).
 
 import Buffers
 import Collectives
@@ -12,9 +12,12 @@ import Kernels
 /// m < n:  X all-gathered, X Xᵀ on the root     m n numbers; eigenvectors are U, and V_j = XᵀU_j / ‖XᵀU_j‖
 /// ```
 /// No n × n matrix exists when m < n. Cost: B n² flops a rank and 9 n³ on the root, or m² n + 9 m³ + 2 m² n on the root.
+/// In single precision the matrix's products, B n² or m² n, are float32, and nothing else is; what that hides is cut off
+/// (`Spectrum.singleTolerance`).
 final class GramSolver: SpectrumSolver {
     private let rows: DistributedRows
     private let center: Bool
+    private let isSingle: Bool
     private let root: Int
     private let communicator: any Communicator
     /// m ≥ n: upper triangle by rows, then the column sums when centring. m < n: unused.
@@ -23,9 +26,10 @@ final class GramSolver: SpectrumSolver {
     private var gathered_MN: Floats?
     private var request: (any CollectiveRequest)?
 
-    init(_ rows: DistributedRows, center: Bool, root: Int, _ communicator: any Communicator) {
+    init(_ rows: DistributedRows, center: Bool, single: Bool = false, root: Int, _ communicator: any Communicator) {
         self.rows = rows
         self.center = center
+        isSingle = single
         self.root = root
         self.communicator = communicator
     }
@@ -35,7 +39,7 @@ final class GramSolver: SpectrumSolver {
         if rows.rows >= n {
             let local = CentredRows(rows.local_BN, rows: rows.counts[communicator.rank], columns: n)
             let gram_NN = Doubles(repeating: 0, count: n * n)
-            local.addColumnGram(to: gram_NN)
+            isSingle ? local.addSingleColumnGram(to: gram_NN) : local.addColumnGram(to: gram_NN)
             let message = Doubles(repeating: 0, count: n * (n + 1) / 2 + (center ? n : 0))
             var position = 0
             for row in 0..<n {
@@ -83,8 +87,7 @@ final class GramSolver: SpectrumSolver {
             }
         }
         let sigma = singularValues(ofEigenvalues: try symmetricEigen(gram_NN, order: n))
-        let spectrum = Spectrum(
-            singularValues: sigma, rows: rows.rows, columns: n, scale: max(sigma[0], removed.squareRoot()))
+        let spectrum = spectrum(sigma, removed)
         return Decomposition(
             spectrum: spectrum, basis_KN: descendingFloats(gram_NN, count: spectrum.dimension, length: n))
     }
@@ -100,15 +103,22 @@ final class GramSolver: SpectrumSolver {
         }
         let batch = CentredRows(all_MN, rows: m, columns: n, mean_N: mean_N)
         let gram_MM = Doubles(count: m * m)
-        batch.rowGram(into: gram_MM)
+        isSingle ? batch.singleRowGram(into: gram_MM) : batch.rowGram(into: gram_MM)
         let sigma = singularValues(ofEigenvalues: try symmetricEigen(gram_MM, order: m))
-        let spectrum = Spectrum(singularValues: sigma, rows: m, columns: n, scale: max(sigma[0], removed.squareRoot()))
+        let spectrum = spectrum(sigma, removed)
         let k = spectrum.dimension
         let left_KM = Doubles(count: k * m)
         for vector in 0..<k {
             left_KM[vector * m..<(vector + 1) * m].copy(from: gram_MM[(m - 1 - vector) * m..<(m - vector) * m])
         }
         return Decomposition(spectrum: spectrum, basis_KN: batch.unitRightVectors(of: left_KM, count: k))
+    }
+
+    /// - Parameter removed: the square of the singular value that centring removed.
+    private func spectrum(_ sigma: [Double], _ removed: Double) -> Spectrum {
+        Spectrum(
+            singularValues: sigma, rows: rows.rows, columns: rows.columns, scale: max(sigma[0], removed.squareRoot()),
+            tolerance: isSingle ? Spectrum.singleTolerance : Spectrum.tolerance)
     }
 }
 

@@ -15,8 +15,13 @@ public struct Spectrum: Sendable, Equatable {
     /// Whether values past the sketch were replaced by their root mean square (randomized solver).
     public let isApproximate: Bool
 
-    /// - Parameter scale: the σ that the tolerance is relative to; the largest one unless the batch was centred.
-    public init(singularValues: [Double], rows: Int, columns: Int, scale: Double? = nil, isApproximate: Bool = false) {
+    /// - Parameters:
+    ///   - scale: the σ that the tolerance is relative to; the largest one unless the batch was centred.
+    ///   - tolerance: under which a σ counts as zero, by rows, columns and scale.
+    public init(
+        singularValues: [Double], rows: Int, columns: Int, scale: Double? = nil, isApproximate: Bool = false,
+        tolerance: (Int, Int, Double) -> Double = Spectrum.tolerance
+    ) {
         precondition(
             singularValues.count == min(rows, columns),
             "\(singularValues.count) singular values of a \(rows)×\(columns) matrix")
@@ -24,7 +29,7 @@ public struct Spectrum: Sendable, Equatable {
         self.rows = rows
         self.columns = columns
         self.isApproximate = isApproximate
-        let floor = Self.tolerance(rows: rows, columns: columns, scale: scale ?? singularValues.first ?? 0)
+        let floor = tolerance(rows, columns, scale ?? singularValues.first ?? 0)
         dimension = singularValues.firstIndex { $0 <= floor } ?? singularValues.count
     }
 
@@ -46,6 +51,11 @@ public struct Spectrum: Sendable, Equatable {
     /// that of the values as they were.
     public static func tolerance(rows: Int, columns: Int, scale: Double) -> Double {
         scale * Double(max(rows, columns)) * Double(Float.ulpOfOne)
+    }
+
+    /// The same where the squares of the singular values come from float32 products, which may be off by 2⁻²⁰ σ_1²: no less than 2⁻¹⁰ σ_1.
+    public static func singleTolerance(rows: Int, columns: Int, scale: Double) -> Double {
+        max(tolerance(rows: rows, columns: columns, scale: scale), scale * 0x1p-10)
     }
 
     /// Number of directions that share the spectrum evenly, 1 … r; 0 for a zero matrix.

@@ -74,7 +74,7 @@ public func activationBackward(
             let (height, offset) = (min(slice, block.upperBound - row), row * columns)
             fanoise_activation_backward(
                 dy.base + offset, preactivation.base + offset, height * columns, activation.code, dx.base + offset)
-            if let sum = sums[0] { fanoise_add_column_sums(dx.base + offset, height, columns, sum.base) }
+            if let sum = sums[0] { fanoise_add_column_sums(dx.base + offset, columns, height, columns, sum.base) }
         }
     }
 }

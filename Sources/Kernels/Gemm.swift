@@ -79,13 +79,16 @@ struct Epilogue: Sendable {
 /// `C (+)= α · op(A) · op(B)`, then the epilogue. M, N, K are above 0, and C is dense where there is an epilogue.
 ///
 /// An element's sum has one order, whatever the rows and columns beside it and the threads: rows do not depend on their batch.
+/// - Parameter rowSums: M numbers, to which the sums of op(A)'s rows are added; for a transposed A.
 func product(
     _ a: Matrix, _ transposeA: Transposition, _ b: Matrix, _ transposeB: Transposition, into c: Matrix,
-    alpha: Float = 1, accumulates: Bool = false, epilogue: Epilogue? = nil, on unit: ProductUnit = .used
+    alpha: Float = 1, accumulates: Bool = false, epilogue: Epilogue? = nil, rowSums: Floats? = nil,
+    on unit: ProductUnit = .used
 ) {
     let (m, n, k) = (c.rows, c.columns, transposeA == .none ? a.columns : a.rows)
     precondition(unit == .vector || ProductUnit.present.contains(unit), "this machine has no \(unit) unit")
     precondition(epilogue == nil || c.stride == n, "an epilogue on rows of \(n), \(c.stride) apart")
+    precondition(rowSums == nil || transposeA == .transposed, "sums of the rows of a matrix that is not transposed")
     let onUnit: Int32 = unit == .matrix ? 1 : 0
     /// The part of C with these rows and columns.
     @Sendable func compute(_ rows: Range<Int>, _ columns: Range<Int>) {
@@ -100,7 +103,7 @@ func product(
                 a.stride, transposeA == .none ? 0 : 1,
                 b.base + (transposeB == .none ? firstColumn : firstColumn * b.stride), b.stride,
                 transposeB == .none ? 0 : 1, alpha, accumulates ? 1 : 0, c.base + corner, c.stride, epilogue,
-                scratch.base)
+                firstColumn == 0 ? rowSums.map { $0.base + firstRow } : nil, scratch.base)
         }
         withExtendedLifetime(scratch) {
             guard let epilogue else { return multiply(nil) }

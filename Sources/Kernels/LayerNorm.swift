@@ -26,24 +26,25 @@ public func layerNormForward(
 /// With `h = (x − mean) · inverseDeviation` and `d = dy ⊙ gain`:
 ///
 /// ```
-/// dx_r     = (d_r − mean(d_r) − h_r · mean(d_r ⊙ h_r)) · inverseDeviation_r     overwritten; may be dy
-/// dgain   += Σ_r dy_r ⊙ h_r                                                    accumulated
-/// dshift  += Σ_r dy_r                                                          accumulated
+/// dx_r     = (d_r − mean(d_r) − h_r · mean(d_r ⊙ h_r)) · inverseDeviation_r + added_r    overwritten; may be dy
+/// dgain   += Σ_r dy_r ⊙ h_r                                                             accumulated
+/// dshift  += Σ_r dy_r                                                                   accumulated
 /// ```
+/// - Parameter added: what else has come to x, R×C: the gradient that passed the norm by on the residual stream.
 public func layerNormBackward(
     _ dy: Floats, x: Floats, gain: Floats, mean: Floats, inverseDeviation: Floats, rows: Int, columns: Int,
-    into dx: Floats,
-    dgain: Floats?, dshift: Floats?
+    adding added: Floats? = nil, into dx: Floats, dgain: Floats?, dshift: Floats?
 ) {
     check("x", x, holds: rows * columns)
     check("dy", dy, holds: rows * columns)
+    if let added { check("added", added, holds: rows * columns) }
     checkNorm(gain, dshift ?? gain, dx, mean, inverseDeviation, rows, columns)
     if let dgain { check("dgain", dgain, holds: columns) }
     sumRows(rows, columns: columns, into: [dgain, dshift]) { block, sums in
         let (first, offset) = (block.lowerBound, block.lowerBound * columns)
         fanoise_layer_norm_backward(
-            dy.base + offset, x.base + offset, gain.base, mean.base + first, inverseDeviation.base + first, block.count,
-            columns, dx.base + offset, sums[0]?.base, sums[1]?.base)
+            dy.base + offset, x.base + offset, gain.base, mean.base + first, inverseDeviation.base + first,
+            added.map { $0.base + offset }, block.count, columns, dx.base + offset, sums[0]?.base, sums[1]?.base)
     }
 }
 

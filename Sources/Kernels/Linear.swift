@@ -50,18 +50,23 @@ public func linearBackward(
         check("dx", dx, holds: rows * inputs)
         gemm(dyRO, .none, Matrix(weight, rows: outputs, columns: inputs), into: Matrix(dx, rows: rows, columns: inputs))
     }
-    if let dweight {
-        check("dweight", dweight, holds: outputs * inputs)
-        gemm(
-            dyRO, .transposed, Matrix(x, rows: rows, columns: inputs),
-            into: Matrix(dweight, rows: outputs, columns: inputs), beta: 1)
+    if let dbias { check("dbias", dbias, holds: outputs) }
+    guard let dweight, rows > 0, inputs > 0, outputs > 0 else {
+        if let dbias { addColumnSums(of: dy, rows: rows, columns: outputs, to: dbias) }
+        return
     }
-    if let dbias {
-        check("dbias", dbias, holds: outputs)
-        sumRows(rows, columns: outputs, into: [dbias]) { block, sums in
-            guard let sum = sums[0] else { return }
-            fanoise_add_column_sums(dy.base + block.lowerBound * outputs, block.count, outputs, sum.base)
-        }
+    check("dweight", dweight, holds: outputs * inputs)
+    // The biases' gradients are summed while dy is copied for the product.
+    product(
+        dyRO, .transposed, Matrix(x, rows: rows, columns: inputs), .none,
+        into: Matrix(dweight, rows: outputs, columns: inputs), accumulates: true, rowSums: dbias)
+}
+
+/// `sums_C += Σ_r x_rC`.
+private func addColumnSums(of x: Floats, rows: Int, columns: Int, to sums: Floats) {
+    sumRows(rows, columns: columns, into: [sums]) { block, sums in
+        guard let sum = sums[0] else { return }
+        fanoise_add_column_sums(x.base + block.lowerBound * columns, columns, block.count, columns, sum.base)
     }
 }
 

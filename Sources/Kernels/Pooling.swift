@@ -38,7 +38,7 @@ public func meanPoolForward(_ x: Floats, offsets: [Int], columns: Int, into y: F
     for sequence in 0..<offsets.count - 1 {
         let (start, end) = (offsets[sequence], offsets[sequence + 1])
         let target = y.base + sequence * columns
-        fanoise_add_column_sums(x.base + start * columns, end - start, columns, target)
+        fanoise_add_column_sums(x.base + start * columns, columns, end - start, columns, target)
         fanoise_scale(target, 1 / Float(end - start), columns)
     }
 }

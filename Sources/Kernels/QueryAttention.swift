@@ -75,7 +75,7 @@ public func queryAttentionBackward(
     }
     guard shared else { return }
     dquery.fill(0)
-    fanoise_add_column_sums(each.base, packing.sequences, width, dquery.base)
+    fanoise_add_column_sums(each.base, width, packing.sequences, width, dquery.base)
 }
 
 private func checkQueries(_ query: Floats, _ keyValue: Floats, _ packing: QueryPacking, heads: Int, width: Int) {

@@ -11,6 +11,17 @@ public func addInto(_ y: Floats, _ x: Floats, scale: Float = 1) {
     }
 }
 
+/// `a + b`, equal counts, in new memory.
+public func sum(_ a: Floats, _ b: Floats) -> Floats {
+    precondition(a.count == b.count, "adding \(b.count) elements to \(a.count)")
+    let result = Floats(count: a.count)
+    parallel(a.count, elements: 3 * a.count) { part in
+        let first = part.lowerBound
+        fanoise_sum(a.base + first, b.base + first, result.base + first, part.count)
+    }
+    return result
+}
+
 /// `Σ x_i y_i`; products and sum in float64.
 public func dot(_ x: Floats, _ y: Floats) -> Double {
     precondition(y.count == x.count, "dot product of \(x.count) and \(y.count) elements")

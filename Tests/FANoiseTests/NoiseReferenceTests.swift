@@ -51,10 +51,13 @@ func error(_ result: [Float], _ x: Dense, _ noise: Dense) -> Double {
     /// terms of 2⁻²⁴ each (2e-6). Errors of σ: 2⁻⁵³ (σ_1/σ)² for the Gram route, 1e-3 · p at the very tolerance for orders of
     /// 5 × 19 and far less for these batches, whose non-zero σ lie within 10⁻⁴ of σ_1: 2e-8.
     static let tolerance = 1e-5
+    /// Of float32 products σ is good to 2⁻²⁴ (σ_1/σ)² or so: 4e-5 where it is a twenty-fifth of σ_1, times p, at most 2. `decaying` batches
+    /// have smaller ones: what is lost of those is in `singleProductsLoseWhatTheySay`.
+    static let singleTolerance = 2e-4
 
     @Test(arguments: ReferenceCase.all) func matchesTheReference(_ test: ReferenceCase) throws {
         for (m, n) in Self.shapes {
-            for kind in BatchKind.allCases {
+            for kind in BatchKind.allCases where kind != .decaying || test.solver != .gram32 {
                 let values = kind.values(rows: m, columns: n)
                 let x = Dense(m, n, values)
                 let field = RandomField(seed: 5, purpose: .outputNoise, stream: 2)
@@ -71,7 +74,8 @@ func error(_ result: [Float], _ x: Dense, _ noise: Dense) -> Double {
                     let result = try perturbed(
                         values, rows: m, columns: n, options: options, ranks: ranks, sharding: sharding, stream: 2)
                     let found = error(result.values, x, noise)
-                    #expect(found < Self.tolerance, "\(kind) \(m)×\(n) on \(ranks) ranks, \(sharding)")
+                    let tolerance = test.solver == .gram32 ? Self.singleTolerance : Self.tolerance
+                    #expect(found < tolerance, "\(kind) \(m)×\(n) on \(ranks) ranks, \(sharding)")
                 }
             }
         }

@@ -89,6 +89,36 @@ import Testing
         }
     }
 
+    /// Of float32 products: squares of singular values good to 2⁻²⁰ σ₁², and what may be nothing but their rounding counts as zero.
+    @Test(arguments: [(30, 7), (7, 30), (90, 60)], [false, true])
+    func singleProductsLoseWhatTheySay(shape: (Int, Int), center: Bool) throws {
+        let (m, n) = shape
+        for kind in BatchKind.allCases {
+            let values = kind.values(rows: m, columns: n)
+            let x = Dense(m, n, values)
+            let expected = jacobiSVD(center ? x.centred : x).sigma
+            for ranks in [1, 3] {
+                let counts = Sharding.growing.counts(rows: m, ranks: ranks)
+                let spectra = try inWorld(ranks) { communicator -> Spectrum in
+                    let first = counts[..<communicator.rank].reduce(0, +)
+                    let count = counts[communicator.rank]
+                    return try Spectrum.measure(
+                        Floats(Array(values[first * n..<(first + count) * n])), rows: count, columns: n,
+                        firstRow: first, globalRows: m, center: center, solver: .gram32, communicator: communicator)
+                }
+                #expect(spectra.allSatisfy { $0 == spectra[0] })
+                // ‖X‖² is at least σ₁², and at least what centring took away.
+                for (value, wanted) in zip(spectra[0].singularValues, expected) {
+                    #expect(abs(value * value - wanted * wanted) <= 0x1p-20 * x.norm * x.norm)
+                }
+                // What the tolerance is relative to lies between σ₁ and ‖X‖.
+                let bounds = [expected[0], x.norm].map { Spectrum.singleTolerance(rows: m, columns: n, scale: $0) }
+                #expect(spectra[0].dimension <= expected.count { $0 > bounds[0] / 2 })
+                #expect(spectra[0].dimension >= expected.count { $0 > bounds[1] * 2 })
+            }
+        }
+    }
+
     @Test func automaticSolverIsExactUpToALimit() {
         #expect(NoiseOptions.Solver.auto.resolved(rows: 1_000_000, columns: 4096) == .gram)
         #expect(NoiseOptions.Solver.auto.resolved(rows: 4096, columns: 100_000) == .gram)

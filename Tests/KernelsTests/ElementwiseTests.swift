@@ -91,7 +91,8 @@ struct ActivationTests {
 }
 
 struct LinearTests {
-    @Test(arguments: [(0, 3, 4), (1, 1, 1), (5, 17, 3), (33, 16, 64), (7, 1, 130)], [false, true])
+    /// The last: biases' gradients summed over several blocks of rows, whole groups of outputs and a rest.
+    @Test(arguments: [(0, 3, 4), (1, 1, 1), (5, 17, 3), (33, 16, 64), (7, 1, 130), (600, 5, 211)], [false, true])
     func matchesOracle(shape: (Int, Int, Int), biased: Bool) {
         let (rows, inputs, outputs) = shape
         let (x, w, b) = (sample(rows * inputs, 1), sample(outputs * inputs, 2), sample(outputs, 3))
@@ -126,6 +127,24 @@ struct LinearTests {
         expectClose(dx, dxs, tolerance: tolerance, "dx")
         expectClose(dw, dws, tolerance: tolerance, "dweight")
         expectClose(db, dbs, tolerance: tolerance, "dbias")
+    }
+
+    /// Biases' gradients are summed beside the product, whose parts are rows of it or columns: each sum once, in one order.
+    @Test(arguments: [(700, 384, 96), (700, 96, 384)])
+    func threadsChangeNothing(shape: (rows: Int, inputs: Int, outputs: Int)) {
+        let (rows, inputs, outputs) = shape
+        let (x, w, dy) = (sample(rows * inputs, 1), sample(outputs * inputs, 2), sample(rows * outputs, 3))
+        let threads = blasThreads()
+        defer { setBLASThreads(threads) }
+        let results = [1, 2, 3].map { count -> [[Float]] in
+            setBLASThreads(count)
+            let dw = Floats(repeating: 0, count: outputs * inputs)
+            let db = Floats(repeating: 1, count: outputs)
+            linearBackward(
+                dy, x: x, weight: w, rows: rows, inputs: inputs, outputs: outputs, dx: nil, dweight: dw, dbias: db)
+            return [dw.array, db.array]
+        }
+        #expect(results[1] == results[0] && results[2] == results[0])
     }
 
     @Test func gradientsThatAreNotNeededAreNotTouched() {

@@ -132,6 +132,31 @@ private func largestDifference(_ a: [Double], _ b: [Double]) -> Double {
         #expect(largestDifference(upper(rowGram.array, max(m, 1)), upper(other, max(m, 1))) < Self.tolerance)
     }
 
+    /// Sizes across the 512 numbers that are summed in float32 and the 256 rows that are formed together.
+    @Test(arguments: sizes + [(600, 300), (300, 600)], [false, true])
+    func gramMatricesOfSingleProducts(size: (Int, Int), centred: Bool) {
+        let (m, n) = size
+        let (rows, x) = batch(m, n, centred: centred)
+        let gram = Doubles(repeating: 1, count: n * n)
+        rows.addSingleColumnGram(to: gram)
+        let expected = product(x, x, rows: n, inner: m, columns: n, transposeA: true)
+        expectSingle(gram.array.map { $0 - 1 }, expected, order: n)
+        let rowGram = Doubles(repeating: .nan, count: m * m)
+        rows.singleRowGram(into: rowGram)
+        expectSingle(rowGram.array, product(x, x, rows: m, inner: n, columns: m, transposeB: true), order: m)
+    }
+
+    /// Upper triangles differ by √512 · 2⁻²⁴ of the lengths of the two vectors of an element at most, what the code says of 512 float32 sums.
+    private func expectSingle(_ found: [Double], _ expected: [Double], order: Int) {
+        for row in 0..<order {
+            for column in row..<order {
+                let lengths = (expected[row * order + row] * expected[column * order + column]).squareRoot()
+                let place = row * order + column
+                #expect(abs(found[place] - expected[place]) <= 512.0.squareRoot() * 0x1p-24 * lengths)
+            }
+        }
+    }
+
     @Test(arguments: sizes, [false, true]) func productsWithVectors(size: (Int, Int), centred: Bool) {
         let (m, n) = size
         let k = 2

@@ -63,6 +63,13 @@ struct LayerNormTests {
             alias, x: x, gain: gain, mean: mean, inverseDeviation: inverse, rows: rows, columns: columns, into: alias,
             dgain: nil, dshift: nil)
         #expect(alias.array == dx.array)
+
+        let (added, sum) = (sample(count, 5), unwritten(count))
+        layerNormBackward(
+            dy, x: x, gain: gain, mean: mean, inverseDeviation: inverse, rows: rows, columns: columns, adding: added,
+            into: sum, dgain: nil, dshift: nil)
+        let sums = zip(dx.doubles, added.doubles).map { $0 + $1 }
+        expectClose(sum, sums, tolerance: 4 * unitRoundoff, scale: max(1, magnitude(sums)), "dx beside the residual's")
     }
 
     /// A large common offset must not eat the variance: x = 1000 + normals, rounded to float32.

@@ -21,8 +21,8 @@ enum {
 void fanoise_bias_activation(float *pre, const float *_Nullable bias, long rows, long columns, int kind, float *y);
 /// dx = dy · act'(pre); dx may be dy.
 void fanoise_activation_backward(const float *dy, const float *pre, long count, int kind, float *dx);
-/// total_c += Σ_r x_rc.
-void fanoise_add_column_sums(const float *x, long rows, long columns, float *total);
+/// total_c += Σ_r x_rc; rows lie `stride` apart.
+void fanoise_add_column_sums(const float *x, long stride, long rows, long columns, float *total);
 
 /// What follows a product, element by element, in this order; matrices beside C are M×N, their rows `stride` apart.
 typedef struct {
@@ -44,17 +44,19 @@ int fanoise_has_matrix_unit(void);
 long fanoise_product_scratch(int on_unit, long columns, long depth, int a_transposed);
 /// C_MN = alpha · op(A) · op(B), added to C if `accumulate`; then the epilogue. M, N, K are above 0; C is no operand. On the matrix unit, if
 /// there is one, or in vector registers: to the precision of float32 either way, to the bit only on the same.
+/// sums_m += Σ_k op(A)_mk, if wanted, which they may be of a transposed A alone.
 void fanoise_product(
     int on_unit, long rows, long columns, long depth, const float *a, long a_stride, int a_transposed, const float *b, long b_stride,
-    int b_transposed, float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *_Nullable epilogue, float *scratch);
+    int b_transposed, float alpha, int accumulate, float *c, long c_stride, const fanoise_epilogue *_Nullable epilogue,
+    float *_Nullable sums, float *scratch);
 
 /// y = gain ⊙ (x − mean) · inverse + shift, inverse = 1/√(variance + ε).
 void fanoise_layer_norm(
     const float *x, const float *gain, const float *shift, float epsilon, long rows, long columns, float *y, float *mean, float *inverse);
-/// Overwrites dx (which may be dy), adds to dgain and dshift.
+/// Overwrites dx (which may be dy) with the gradient plus `added`, if any; adds to dgain and dshift.
 void fanoise_layer_norm_backward(
-    const float *dy, const float *x, const float *gain, const float *mean, const float *inverse, long rows, long columns, float *dx,
-    float *_Nullable dgain, float *_Nullable dshift);
+    const float *dy, const float *x, const float *gain, const float *mean, const float *inverse, const float *_Nullable added, long rows,
+    long columns, float *dx, float *_Nullable dgain, float *_Nullable dshift);
 /// y = x / max(‖x‖, ε); inverse = 1/‖x‖, or −1/ε for rows no longer than ε.
 void fanoise_normalize_rows(const float *x, float epsilon, long rows, long columns, float *y, float *inverse);
 /// dx = (dy − (dy·y) y) / ‖x‖, or dy/ε; dx may be dy.
@@ -62,6 +64,8 @@ void fanoise_normalize_rows_backward(const float *dy, const float *y, const floa
 
 /// y += scale · x.
 void fanoise_add_scaled(float *y, const float *x, float scale, long count);
+/// y = a + b.
+void fanoise_sum(const float *a, const float *b, float *y, long count);
 /// y = scale · y.
 void fanoise_scale(float *y, float scale, long count);
 /// Σ x_i y_i, products and sum in float64.

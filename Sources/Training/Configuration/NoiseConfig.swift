@@ -89,7 +89,9 @@ extension RunConfig.Noise: ConfigSection {
             "global: the spectrum of the whole batch; rank: of each rank's rows alone (for experiments).")
         keys.value(
             "solver", &solver,
-            "How the spectrum is computed; auto takes gram up to 4096 directions and randomized above.")
+            """
+            How the spectrum is computed; auto takes gram up to 4096 directions and randomized above; gram32 forms its matrix in float32.
+            """)
         keys.value("sketch", &sketch, allowed: .within(1...65536), "Directions that the randomized solver resolves.")
         keys.value("refresh", &refresh, allowed: .steps, "Steps between two computations of the spectrum.")
         keys.require(
