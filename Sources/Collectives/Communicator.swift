@@ -27,7 +27,7 @@ extension Int64: CollectiveElement { public static var elementType: ElementType 
 extension UInt8: CollectiveElement { public static var elementType: ElementType { .uint8 } }
 
 /// How the values of the ranks become one: folded in rank order, so that all ranks, all runs and all worlds of one size get the
-/// same bits; a reduce-scatter of node memory over several nodes is folded in rank order within each node, then in the order of the nodes.
+/// same bits; a reduce-scatter over several nodes is folded in rank order within each node, then in the order of the nodes.
 /// Integer sums wrap; minimum and maximum are NaN when any rank's value is.
 public enum Reduction: Int32, Sendable { case sum, minimum, maximum }
 

@@ -21,8 +21,15 @@ public final class MPIWorld: Communicator {
 
     /// Set before the first collective.
     var settings = CollectiveSettings() {
-        didSet { nodes = Self.split(nodes, into: settings.ranksPerNode) }
+        didSet {
+            nodes = Self.split(nodes, into: settings.ranksPerNode)
+            layout = NodeLayout(nodes, rank: rank)
+        }
     }
+    /// The same from where this rank stands.
+    private var layout: NodeLayout
+    /// Whether there are several hosts, whatever the settings make of them.
+    let spansHosts: Bool
     private let data: MPIGroup
     private let rollCall: RollCall
     private let control: MPIGroup
@@ -63,6 +70,8 @@ public final class MPIWorld: Communicator {
         let hosts = stride(from: 0, to: names.count, by: width).map {
             String(decoding: names[$0..<$0 + width].prefix { $0 != 0 }, as: UTF8.self)
         }
+        layout = NodeLayout(nodes, rank: rank)
+        spansHosts = nodes.count > 1
         rollCall = RollCall(rank: rank, size: size, hosts: hosts, group: control)
         ranksOnThisHost = nodes.first { $0.contains(leader) }?.count ?? 1
         spins = ranksOnThisHost > ProcessInfo.processInfo.activeProcessorCount ? 0 : 1000
@@ -102,12 +111,16 @@ public final class MPIWorld: Communicator {
             if let node = view(of: result, .common) {
                 return SharedGatherSchedule(local, counts: counts, into: result, route, node)
             }
-            return GatherSchedule(local, counts: counts, into: result, route)
+            return hasAgreedOnNodes && layout.isShared
+                ? NodeGatherSchedule(local, counts: counts, into: result, route, layout)
+                : GatherSchedule(local, counts: counts, into: result, route)
         case .reduceScatter(let values, let counts, let result, let reduction):
             if let node = view(of: values, .own) {
                 return SharedReduceSchedule(values, counts: counts, into: result, reduction, route, node)
             }
-            return ReduceSchedule(reduceScatter: values, counts: counts, into: result, reduction, route)
+            return hasAgreedOnNodes && layout.isShared
+                ? NodeReduceSchedule(values, counts: counts, into: result, reduction, route, layout)
+                : ReduceSchedule(reduceScatter: values, counts: counts, into: result, reduction, route)
         case .broadcast(let values, let root): return LibrarySchedule(broadcast: values, root: root, route)
         case .barrier: return LibrarySchedule(barrier: route)
         }
@@ -124,14 +137,14 @@ public final class MPIWorld: Communicator {
         else { return nil }
         sharedCollectives += 1
         return NodeView(
-            memory: region, flags: flags.words, number: sharedCollectives, offset: offset, nodes: nodes,
-            index: nodes.firstIndex { $0.contains(rank) } ?? 0)
+            memory: region, flags: flags.words, number: sharedCollectives, offset: offset, layout: layout)
     }
 
-    /// Compares once what decides who shares memory with whom: variables that reached some ranks only would leave the others waiting.
+    /// Compares what decides which way collectives go, before any goes it: variables that reached some ranks only would leave the others
+    /// waiting.
     func agreeOnNodes() throws {
         guard !hasAgreedOnNodes else { return }
-        hasAgreedOnNodes = true
+        defer { hasAgreedOnNodes = true }
         try requireAgreement(
             on: "\(settings.sharesMemory) \(nodes)", what: "idea of who shares memory",
             remedy: "give FANOISE_SHARED_MEMORY and FANOISE_RANKS_PER_NODE to all ranks (mpirun -x NAME)")

@@ -112,6 +112,7 @@ public enum World {
             start.end()
             world = joined
             joined.settings = try settings(deadline, checks, chunk)
+            if joined.spansHosts { try joined.agreeOnNodes() }
             joined.startProgress(isAllowed: isSerialized)
             try agree(ranks, with: joined.size)
             try body(joined)

@@ -39,6 +39,12 @@ protocol SpectrumSolver: AnyObject {
     func begin() throws
     /// Waits for what travels, and solves on the root; nil elsewhere.
     func solve() throws -> Decomposition?
+    /// Waits for what travels, and leaves it at that.
+    func abandon() throws
+}
+
+extension SpectrumSolver {
+    func abandon() throws {}
 }
 
 /// One spectrum on its way: begun, solved on one rank, shared with all.
@@ -54,9 +60,11 @@ final class SpectrumTask {
     /// On the root: what came of the solver. Elsewhere: a failure that all ranks share.
     private var result: Result<Decomposition, any Error>?
 
+    /// - Parameter number: of the batch among those that are solved together; its root is that rank, or as far round as there are ranks.
     convenience init(
-        rows: DistributedRows, options: NoiseOptions, seed: UInt64, root: Int, communicator: any Communicator
+        _ rows: DistributedRows, number: Int, options: NoiseOptions, seed: UInt64, _ communicator: any Communicator
     ) {
+        let root = number % communicator.size
         let solver: any SpectrumSolver =
             switch options.solver.resolved(rows: rows.rows, columns: rows.columns) {
             case .svd: SVDSolver(rows, center: options.center, root: root, communicator)
@@ -78,6 +86,9 @@ final class SpectrumTask {
     }
 
     func begin() throws { if rows.order > 0 { try solver.begin() } }
+
+    /// Ends what `begin` began, where nobody wants the spectrum any more. *Collective.*
+    func abandon() throws { if rows.order > 0 { try solver.abandon() } }
 
     func solve() throws {
         guard rows.order > 0 else { return }
@@ -153,14 +164,16 @@ func singularValues(ofEigenvalues ascending: Doubles) -> [Double] {
 ///
 /// Batch i is solved on rank i mod W, so that two towers' eigenproblems run side by side; what one batch sends travels while the
 /// next one's products are computed.
+/// - Parameter begun: those of the first batches, if they have begun already.
 func decompositions(
-    of batches: [DistributedRows], options: NoiseOptions, seed: UInt64, _ communicator: any Communicator
+    of batches: [DistributedRows], begun: [SpectrumTask] = [], options: NoiseOptions, seed: UInt64,
+    _ communicator: any Communicator
 ) throws -> [Decomposition] {
-    let tasks = batches.enumerated().map { index, rows in
-        SpectrumTask(
-            rows: rows, options: options, seed: seed, root: index % communicator.size, communicator: communicator)
+    let rest = batches.indices.dropFirst(begun.count).map { index in
+        SpectrumTask(batches[index], number: index, options: options, seed: seed, communicator)
     }
-    for task in tasks { try task.begin() }
+    for task in rest { try task.begin() }
+    let tasks = begun + rest
     for task in tasks { try task.solve() }
     return try tasks.map { try $0.share() }
 }

@@ -57,6 +57,11 @@ final class GramSolver: SpectrumSolver {
         }
     }
 
+    func abandon() throws {
+        try request?.wait()
+        (request, triangle, gathered_MN) = (nil, nil, nil)
+    }
+
     func solve() throws -> Decomposition? {
         try request?.wait()
         request = nil

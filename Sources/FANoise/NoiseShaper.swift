@@ -51,6 +51,8 @@ public final class NoiseShaper {
     private let stream: UInt32
     /// One of each side, or one in all with a joint spectrum; empty before the first use.
     private var shapes: [NoiseShape] = []
+    /// Spectra under way, of the first sides of the next `perturb`, and the seconds that beginning them took.
+    private var begun: (tasks: [SpectrumTask], seconds: Double) = ([], 0)
 
     /// - Parameters:
     ///   - purpose: `.outputNoise` or `.inputNoise`.
@@ -97,10 +99,19 @@ public final class NoiseShaper {
         }
         let clock = ContinuousClock()
         let begin = clock.now
-        let counts = try agreedCounts(of: sides, communicator)
+        let underway = begun
+        begun = ([], 0)
+        let counts: [[Int]]
+        do {
+            counts = try agreedCounts(of: sides, communicator)
+        } catch let failure as Failure {
+            // All ranks have it, and none leaves the others' messages unanswered.
+            for task in underway.tasks { try task.abandon() }
+            throw failure
+        }
         let strength = options.strength(at: step)
         let isActive = strength > 0 && options.scaling != .none
-        if isActive { try refreshShapes(sides, counts: counts, step: step, communicator) }
+        if isActive { try refreshShapes(sides, counts: counts, begun: underway.tasks, step: step, communicator) }
         let shaped = clock.now
 
         var results: [Floats] = []
@@ -122,12 +133,37 @@ public final class NoiseShaper {
         }
         try communicator.allReduce(figures)
         let end = clock.now
-        let seconds = (spectrum: (shaped - begin) / .seconds(1), noise: (end - shaped) / .seconds(1))
+        let seconds = (
+            spectrum: underway.seconds + (shaped - begin) / .seconds(1), noise: (end - shaped) / .seconds(1)
+        )
         return sides.indices.map { index in
             let values = RowFigures(figures[index * RowFigures.count..<(index + 1) * RowFigures.count])
             let shape = isActive ? shapes[min(index, shapes.count - 1)] : nil
             return (results[index], report(values, shape, strength, index == 0 ? seconds : (spectrum: 0, noise: 0)))
         }
+    }
+
+    /// Begins the spectrum of one of several sides and returns at once: what it sends travels while the caller makes the next side.
+    /// `perturb` goes on from there, with the sides in the order in which they were begun. *Collective.*
+    ///
+    /// Does nothing where `perturb` takes no new spectrum of that side alone and of all ranks, or its solver is not `gram` or `gram32`: the
+    /// others answer each other's messages all the way.
+    /// - Parameter counts: rows of each rank, in rank order.
+    public func begin(_ side: NoiseSide, counts: [Int], step: Int, communicator: any Communicator) throws {
+        precondition(
+            side.values_BN.count == side.rows * columns && counts.count == communicator.size
+                && counts[communicator.rank] == side.rows,
+            "\(side.rows) rows in \(side.values_BN.count) elements on rank \(communicator.rank) of \(counts)")
+        let rows = DistributedRows(local_BN: side.values_BN, counts: counts, columns: columns, step: step)
+        guard communicator.size > 1, options.strength(at: step) > 0, options.exponent != nil, !hasShapes(for: step),
+            options.spectrum == .separate, options.scope == .global,
+            [.gram, .gram32].contains(options.solver.resolved(rows: rows.rows, columns: columns))
+        else { return }
+        let start = ContinuousClock.now
+        let task = SpectrumTask(rows, number: begun.tasks.count, options: options, seed: seed, communicator)
+        try task.begin()
+        begun.tasks.append(task)
+        begun.seconds += (ContinuousClock.now - start) / .seconds(1)
     }
 
     private func report(
@@ -148,9 +184,15 @@ public final class NoiseShaper {
 
     // MARK: Shapes
 
+    /// Whether there are shapes from the window of `refresh` steps that `step` lies in.
+    private func hasShapes(for step: Int) -> Bool {
+        options.refresh > 1 && !shapes.isEmpty
+            && shapes.allSatisfy { $0.step / options.refresh == step / options.refresh }
+    }
+
     /// Takes new spectra when the window of `refresh` steps that `step` lies in has none yet.
     private func refreshShapes(
-        _ sides: [NoiseSide], counts: [[Int]], step: Int, _ communicator: any Communicator
+        _ sides: [NoiseSide], counts: [[Int]], begun: [SpectrumTask], step: Int, _ communicator: any Communicator
     ) throws {
         guard let exponent = options.exponent else {
             let shape = NoiseShape(
@@ -159,8 +201,7 @@ public final class NoiseShaper {
             return
         }
         let count = options.spectrum == .joint ? 1 : sides.count
-        let isCurrent = shapes.allSatisfy { $0.step / options.refresh == step / options.refresh }
-        if options.refresh > 1, shapes.count == count, isCurrent { return }
+        if shapes.count == count, hasShapes(for: step) { return }
 
         let world: any Communicator = options.scope == .global ? communicator : SoloWorld()
         var batches = zip(sides, counts).map { side, counts in
@@ -169,7 +210,7 @@ public final class NoiseShaper {
                 step: step)
         }
         if options.spectrum == .joint { batches = [DistributedRows(stacking: batches)] }
-        let found = try decompositions(of: batches, options: options, seed: seed, world)
+        let found = try decompositions(of: batches, begun: begun, options: options, seed: seed, world)
         shapes = found.enumerated().map { index, decomposition in
             let field = RandomField(seed: seed, purpose: .shuffledSpectrum, stream: stream + UInt32(index))
             let resolved = decomposition.resolved

@@ -5,6 +5,7 @@
 import Autograd
 import Buffers
 import Collectives
+import Datasets
 import Encoders
 import FANoise
 
@@ -19,6 +20,8 @@ final class BatchNoise {
     private let output: NoiseShaper?
     /// Each tower's tokens, D columns each.
     private let input: [NoiseShaper]
+    /// Rows of each rank, on their way.
+    private var rowCounts: (counts: Buffer<Int64>, request: any CollectiveRequest)?
 
     init(_ configuration: RunConfig, model: DualEncoder, communicator: any Communicator) throws {
         options = configuration.noise
@@ -60,15 +63,41 @@ final class BatchNoise {
         return (perturbed, report)
     }
 
-    /// What the loss sees, z_BE and w_KBE: representations, normalised (`features: unit`), with noise, normalised again
-    /// (`renormalize`). *Collective.*
-    /// - Parameter targetsPerRow: k; targets come row by row, so that a rank's are consecutive in the global batch.
+    /// What the noise is relative to: representations, normalised with `features: unit`.
+    func features(of x: Tensor, on head: Tape) -> Tensor { options.features == .unit ? head.normalizeRows(x) : x }
+
+    /// Starts to tell every rank how many rows the others have, which `begin` will ask for. *Collective.*
+    func countRows(of batch: PairBatch) throws {
+        guard output != nil, communicator.size > 1 else { return }
+        let counts = Buffer<Int64>(count: communicator.size)
+        let own = Buffer<Int64>([Int64(batch.rows)])
+        rowCounts = (
+            counts,
+            try communicator.start(
+                .allGather(
+                    Payload(own), counts: Array(repeating: 1, count: communicator.size), into: Payload(counts)))
+        )
+    }
+
+    /// Begins the queries' spectrum: what has to travel for it does while the targets are encoded. *Collective.*
+    /// - Parameter x: features.
+    func begin(queries x: Tensor, of batch: PairBatch, step: Int) throws {
+        guard let output, let (counts, request) = rowCounts else { return }
+        try request.wait()
+        rowCounts = nil
+        let side = NoiseSide(x.values, rows: x.rows, firstRow: batch.firstRow, globalRows: batch.globalRows)
+        try output.begin(side, counts: counts.array.map { Int($0) }, step: step, communicator: communicator)
+    }
+
+    /// What the loss sees, z_BE and w_KBE: features with noise, normalised again (`renormalize`). *Collective.*
+    /// - Parameters:
+    ///   - x, y: features.
+    ///   - targetsPerRow: k; targets come row by row, so that a rank's are consecutive in the global batch.
     func embeddings(
         queries x: Tensor, targets y: Tensor, targetsPerRow: Int, firstRow: Int, globalRows: Int, step: Int,
         on head: Tape
     ) throws -> (queries: Tensor, targets: Tensor, reports: Reports) {
         var sides = [x, y]
-        if options.features == .unit { sides = sides.map { head.normalizeRows($0) } }
         var reports: Reports = (nil, nil)
         if let output {
             let inputs = zip(sides, [1, targetsPerRow]).map { side, k in

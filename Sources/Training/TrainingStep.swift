@@ -47,25 +47,30 @@ final class TrainingStep {
         clock.reset()
         model.parameters.zeroGradients()
         exchange.begin()
+        try noise.countRows(of: batch)
 
-        // Encode the local rows of both sides.
+        // Encode the local rows of both sides; what the spectrum of the queries sends travels while the targets are encoded.
         var query = try towerPass(.query, batch, step: step)
         var target = try towerPass(.target, batch, step: step)
         var x_BE = clock.measure(.forward) { query.pass.forward() }
-        let y_KBE = clock.measure(.forward) { target.pass.forward() }
-
         let mixture = try mixture(batch, step: step)
         if let mixture { x_BE = try mixture.mixed(x_BE, columns: model.columns, communicator) }
-
-        // FANoise on the spectrum of the global batch; embeddings are what the loss sees.
         let head = Tape()
         let x = Tensor(x_BE, shape: [batch.rows, model.columns], requiresGradient: true)
+        let queries = try clock.measure(.noise) {
+            let features = noise.features(of: x, on: head)
+            try noise.begin(queries: features, of: batch, step: step)
+            return features
+        }
+        let y_KBE = clock.measure(.forward) { target.pass.forward() }
+
+        // FANoise on the spectrum of the global batch; embeddings are what the loss sees.
         let y = Tensor(y_KBE, shape: [batch.targets.rows, model.columns], requiresGradient: true)
         let (z, w, reports) = try clock.measure(.noise) {
             try requireFinite(step: step) {
                 try noise.embeddings(
-                    queries: x, targets: y, targetsPerRow: batch.targetsPerRow, firstRow: batch.firstRow,
-                    globalRows: batch.globalRows, step: step, on: head)
+                    queries: queries, targets: noise.features(of: y, on: head), targetsPerRow: batch.targetsPerRow,
+                    firstRow: batch.firstRow, globalRows: batch.globalRows, step: step, on: head)
             }
         }
         let noiseReports = [reports.query ?? query.report, reports.target ?? target.report]

@@ -20,18 +20,15 @@ private func fold(_ values: [Float], _ reduction: Reduction) -> Float {
 /// Reduce-scatters `own` memory and gathers the parts in `common` memory, six of each under way at once, over parts of equal, unequal and
 /// no length. *Collective.*
 ///
-/// - Parameters:
-///   - isShared: whether the world is expected to share memory, and so to fold node by node.
-///   - length: about how many elements a part has.
+/// - Parameter length: about how many elements a part has.
 /// - Returns: the bits of the results, the same on every rank.
 /// - Throws: `WrongResult` where an element is not, bit for bit, what folding in the stated order gives.
-public func runNodeCases(_ world: any Communicator, isShared: Bool, length: Int = 5000) throws -> [UInt32] {
+public func runNodeCases(_ world: any Communicator, length: Int = 5000) throws -> [UInt32] {
     let reductions: [Reduction] = [.sum, .maximum, .sum, .minimum, .sum, .sum]
     let shapes = [
         (0..<world.size).map { _ in length }, (0..<world.size).map { length / 2 + 37 * $0 },
         (0..<world.size).map { $0 == world.size / 2 ? length : 0 },
     ]
-    let order = isShared ? world.nodes : [Array(0..<world.size)]
     var bits: [UInt32] = []
     for counts in shapes {
         let total = counts.reduce(0, +)
@@ -64,7 +61,7 @@ public func runNodeCases(_ world: any Communicator, isShared: Bool, length: Int 
         for (round, reduction) in reductions.enumerated() {
             for index in 0..<total {
                 let expected = fold(
-                    order.map { node in fold(node.map { term($0, index, round) }, reduction) }, reduction)
+                    world.nodes.map { node in fold(node.map { term($0, index, round) }, reduction) }, reduction)
                 let found = common[round * total + index]
                 guard found.bitPattern == expected.bitPattern else {
                     throw WrongResult(

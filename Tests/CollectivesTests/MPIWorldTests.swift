@@ -20,6 +20,16 @@ private func tableSize(_ size: Int) -> Int { 5 * 4 * (3 + size + 4 * 2 * 4 + 1) 
         #expect(run.code == 0 && run.output == expected, "\(run)")
     }
 
+    /// Over nodes of two and of three, where gathers and reductions cross once a node: what is copied, and sums of whole numbers, are the same.
+    @Test(arguments: [(3, 2), (4, 2), (4, 3)], ["", "chunk=5"])
+    func everyCollectiveMatchesOverNodes(shape: (size: Int, perNode: Int), chunk: String) throws {
+        let (size, perNode) = shape
+        let run = try probe(
+            "table-nodes", chunk, ranks: size, environment: ["FANOISE_RANKS_PER_NODE": "\(perNode)"])
+        let expected = "ran \(Array(repeating: tableSize(size), count: size)) bits "
+        #expect(run.code == 0 && run.output.hasPrefix(expected), "\(run)")
+    }
+
     @Test func checksDoNotDisturb() throws {
         let run = try probe("table", ranks: 3, environment: ["FANOISE_CHECK_COLLECTIVES": "1"])
         #expect(run.code == 0 && run.output.hasPrefix("ran [\(tableSize(3)), "), "\(run)")
@@ -87,19 +97,18 @@ private func tableSize(_ size: Int) -> Int { 5 * 4 * (3 + size + 4 * 2 * 4 + 1) 
     func collectivesOnNodeMemoryMatchTheDirectComputation(size: Int, setting: String) throws {
         let parts = setting.split(separator: "=").map(String.init)
         let environment = parts.count == 2 ? [parts[0]: parts[1]] : [:]
-        let run = try probe(
-            "node", setting.hasPrefix("FANOISE_SHARED") ? "shared=0" : "", ranks: size, environment: environment)
+        let run = try probe("node", ranks: size, environment: environment)
         let perNode = setting.hasPrefix("FANOISE_RANKS") ? Int(parts[1]) ?? size : size
         let nodes = stride(from: 0, to: size, by: perNode).map { Array($0..<min($0 + perNode, size)) }
         #expect(run.code == 0 && run.output.hasPrefix("nodes \(nodes) bits "), "\(run)")
         guard perNode != 2 else { return }
-        let bits = try ThreadWorld.run(ranks: size) { digest(try runNodeCases($0, isShared: true)) }
+        let bits = try ThreadWorld.run(ranks: size) { digest(try runNodeCases($0)) }
         #expect(Set(bits).count == 1 && run.output == "nodes \(nodes) bits \(bits[0])\n", "\(run)")
     }
 
     @Test(arguments: ["1", "0"]) func messagesAreCutAndCheckedHereToo(shared: String) throws {
         let run = try probe(
-            "node", "chunk=700", "checks=1", "shared=\(shared)", ranks: 4,
+            "node", "chunk=700", "checks=1", ranks: 4,
             environment: [
                 "FANOISE_RANKS_PER_NODE": "2", "FANOISE_SHARED_MEMORY": shared, "FANOISE_PROGRESS_THREAD": "1",
             ])

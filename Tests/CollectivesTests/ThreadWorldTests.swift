@@ -22,9 +22,9 @@ struct ThreadWorldTests {
     }
 
     @Test(arguments: [1, 2, 3, 4]) func collectivesOnNodeMemoryMatchTheDirectComputation(size: Int) throws {
-        let bits = try ThreadWorld.run(ranks: size) { try runNodeCases($0, isShared: true, length: 300) }
+        let bits = try ThreadWorld.run(ranks: size) { try runNodeCases($0, length: 300) }
         #expect(Set(bits).count == 1 && bits[0].count > 0)
-        if size == 1 { #expect(try runNodeCases(SoloWorld(), isShared: true, length: 300) == bits[0]) }
+        if size == 1 { #expect(try runNodeCases(SoloWorld(), length: 300) == bits[0]) }
     }
 
     /// ((x₀ + x₁) + x₂) + x₃ of values whose sum depends on the order.
