@@ -86,7 +86,7 @@ public struct StepCost: Sendable, Equatable, Encodable {
     public var exposedGradients: Double
     /// Updated parameters between nodes.
     public var parameters: Double
-    /// Embeddings of the queries and their gradients between nodes.
+    /// Embeddings of the queries and their gradients between nodes, and from there to the ranks.
     public var embeddings: Double
     /// Messages, whatever their size.
     public var messages: Double
@@ -129,8 +129,10 @@ public struct CostModel: Sendable {
         // What is not moved behind backward, and at least the last bucket, which leaves when backward ends.
         let last = min(Double(workload.bucketBytes), 4 * p) * away / fabric.networkBandwidth
         let exposed = max(gradients - fabric.progress * backward * turns, min(last, gradients))
-        // The queries visit every rank, and their gradients come back; targets stay.
-        let embeddings = 2 * 4 * n * e * Double(local) * away / fabric.networkBandwidth
+        // The queries visit every node, and sums of their gradients come back; within it each rank is handed a copy and gives its part. Targets
+        // stay.
+        let crossing = 2 * 4 * n * e * away / fabric.networkBandwidth
+        let handed = nodes > 1 ? 4 * 4 * n * e * Double(local) / fabric.memoryBandwidth : 0
         let buckets = (4 * p / Double(workload.bucketBytes)).rounded(.up)
         let remote = Double(ranks - local)
         let perBucket = 2 * buckets * Double(nodes - 1)
@@ -138,7 +140,8 @@ public struct CostModel: Sendable {
             ranks: ranks, nodes: nodes, towers: (forward + backward) * turns,
             loss: 6 * n / Double(ranks) * n * k * e / (fabric.rankRate * Self.lossRate) * slowdown,
             spectrum: spectrum(ranks: ranks) * slowdown, memory: (touched + summed + updated) / fabric.memoryBandwidth,
-            gradients: gradients, exposedGradients: exposed, parameters: gradients, embeddings: embeddings,
+            gradients: gradients, exposedGradients: exposed, parameters: gradients,
+            embeddings: crossing + handed,
             messages: (Self.smallCollectives * remote + perBucket) * fabric.messageSeconds)
     }
 
