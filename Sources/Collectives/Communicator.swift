@@ -27,7 +27,8 @@ extension Int64: CollectiveElement { public static var elementType: ElementType 
 extension UInt8: CollectiveElement { public static var elementType: ElementType { .uint8 } }
 
 /// How the values of the ranks become one: folded in rank order, so that all ranks, all runs and all worlds of one size get the
-/// same bits; a reduce-scatter over several nodes is folded in rank order within each node, then in the order of the nodes.
+/// same bits; a reduce-scatter over several nodes is folded in rank order within each node, then in the order of the nodes (of nodes that
+/// `FANOISE_RANKS_PER_NODE` makes of one host, from the first `nodeMemory` on).
 /// Integer sums wrap; minimum and maximum are NaN when any rank's value is.
 public enum Reduction: Int32, Sendable { case sum, minimum, maximum }
 
@@ -67,7 +68,7 @@ public enum Collective: Sendable {
     case barrier
 }
 
-/// A collective under way. Its buffers belong to it until `wait()` returns: neither read nor written by the caller.
+/// A collective under way. Its buffers belong to it until `wait()` returns: what it only sends may be read meanwhile, nothing written.
 public protocol CollectiveRequest: AnyObject {
     /// Moves this and all other operations under way on without blocking; true when this one is complete. Nothing moves between
     /// hosts unless a rank calls this now and then, or waits. Has no deadline.

@@ -1,4 +1,4 @@
-// The ranks of an MPI job. Not here: messages (Schedules.swift, SharedSchedules.swift), the side channel (RollCall.swift), start and end of
+// The ranks of an MPI job. Not here: messages (Schedules.swift, NodeSchedules.swift, SharedSchedules.swift), the side channel (RollCall.swift), start and end of
 // MPI (World.swift).
 
 import Buffers
@@ -26,7 +26,7 @@ public final class MPIWorld: Communicator {
             layout = NodeLayout(nodes, rank: rank)
         }
     }
-    /// The same from where this rank stands.
+    /// The nodes from where this rank stands.
     private var layout: NodeLayout
     /// Whether there are several hosts, whatever the settings make of them.
     let spansHosts: Bool
@@ -144,10 +144,10 @@ public final class MPIWorld: Communicator {
     /// waiting.
     func agreeOnNodes() throws {
         guard !hasAgreedOnNodes else { return }
-        defer { hasAgreedOnNodes = true }
         try requireAgreement(
             on: "\(settings.sharesMemory) \(nodes)", what: "idea of who shares memory",
             remedy: "give FANOISE_SHARED_MEMORY and FANOISE_RANKS_PER_NODE to all ranks (mpirun -x NAME)")
+        hasAgreedOnNodes = true
     }
 
     /// Makes the words of this node when there are none yet. *Collective.* False where memory cannot be shared.

@@ -41,7 +41,8 @@ struct NodeLayout {
 ///
 /// Scratch: a part for every other node.
 final class NodeSums {
-    private static let blockBytes = 16 << 10
+    /// Of a block that stays in cache while it is folded.
+    static let blockBytes = 16 << 10
 
     let values: Payload
     let reduction: Reduction
@@ -60,10 +61,11 @@ final class NodeSums {
         (self.values, self.offsets, self.target, self.reduction) = (values, offsets, target, reduction)
         (self.route, self.layout) = (route, layout)
         mandates = layout.mandates(of: route.rank)
+        owners = [route.rank] + mandates
     }
 
     /// Whose parts this rank folds over its node: its own, and those it stands in for.
-    var owners: [Int] { [route.rank] + mandates }
+    let owners: [Int]
 
     func range(of owner: Int) -> Range<Int> { offsets[owner]..<offsets[owner + 1] }
 
@@ -132,13 +134,17 @@ final class NodeSums {
 /// Reduce-scatter over nodes by messages: in each node whoever owns a part, or stands in for its owner, receives it of the others and folds
 /// in rank order; then one sum a node travels on.
 ///
-/// Scratch: of the other ranks of the node, the parts that this one folds; over all of them about one copy of the input.
+/// Scratch: the parts that this rank folds, of every other rank of the node; about one copy of the input where parts are equal.
 final class NodeReduceSchedule: Schedule {
     private enum Stage { case begin, fold, combine, complete }
 
     private let sums: NodeSums
     private let route: Route
     private let layout: NodeLayout
+    /// The other ranks of the node.
+    private let others: [Int]
+    /// Elements of the parts that this rank folds.
+    private let length: Int
     private var scratch: Memory?
     private var stage = Stage.begin
 
@@ -148,6 +154,8 @@ final class NodeReduceSchedule: Schedule {
     ) {
         sums = NodeSums(values, offsets: partOffsets(counts), into: target, reduction, route, layout)
         (self.route, self.layout) = (route, layout)
+        others = layout.members.filter { $0 != route.rank }
+        length = sums.owners.reduce(0) { $0 + counts[$1] }
     }
 
     func advance(_ mail: inout Mailbox) throws -> Advance {
@@ -167,13 +175,8 @@ final class NodeReduceSchedule: Schedule {
         return .posted
     }
 
-    private var others: [Int] { layout.members.filter { $0 != route.rank } }
-    private var size: Int { sums.values.type.byteCount }
-    /// Elements of the parts that this rank folds.
-    private var length: Int { sums.owners.reduce(0) { $0 + sums.range(of: $1).count } }
-
     private func exchange(_ mail: inout Mailbox) throws {
-        let values = sums.values
+        let (values, size) = (sums.values, sums.values.type.byteCount)
         let place = Memory(byteCount: others.count * length * size)
         scratch = place
         for (index, source) in others.enumerated() {
@@ -197,24 +200,27 @@ final class NodeReduceSchedule: Schedule {
         }
     }
 
-    /// ((x₀ ∘ x₁) ∘ …) over the ranks of this node, into this rank's memory.
+    /// ((x₀ ∘ x₁) ∘ …) over the ranks of this node, into this rank's memory, in blocks that stay in cache.
     private func fold() {
         guard let scratch else { return }
-        let (type, reduction) = (sums.values.type, sums.reduction)
+        let (type, reduction, size) = (sums.values.type, sums.reduction, sums.values.type.byteCount)
         let before = others.count { $0 < route.rank }
-        var start = 0
+        var first = 0
         for owner in sums.owners {
-            let count = sums.range(of: owner).count
-            let own = sums.values.at(sums.range(of: owner).lowerBound)
-            let slot = { (index: Int) in scratch.address + (index * self.length + start) * self.size }
-            for index in 1..<max(1, before) {
-                accumulate(slot(index), into: slot(0), count: count, type: type, reduction)
+            let range = sums.range(of: owner)
+            for start in stride(from: 0, to: range.count, by: NodeSums.blockBytes / size) {
+                let count = min(NodeSums.blockBytes / size, range.count - start)
+                let own = sums.values.at(range.lowerBound + start)
+                let slot = { (index: Int) in scratch.address + (index * self.length + first + start) * size }
+                for index in 1..<max(1, before) {
+                    accumulate(slot(index), into: slot(0), count: count, type: type, reduction)
+                }
+                if before > 0 { sums.join(slot(0), count, into: own) }
+                for index in before..<others.count {
+                    accumulate(slot(index), into: own, count: count, type: type, reduction)
+                }
             }
-            if before > 0 { sums.join(slot(0), count, into: own) }
-            for index in before..<others.count {
-                accumulate(slot(index), into: own, count: count, type: type, reduction)
-            }
-            start += count
+            first += range.count
         }
         self.scratch = nil
     }
@@ -229,16 +235,18 @@ final class NodeGatherSchedule: Schedule {
     private let result: Payload
     private let route: Route
     private let layout: NodeLayout
+    private let neighbours: [Int]
+    private let mandates: [Int]
     private var stage = Stage.begin
 
     init(_ local: Payload, counts: [Int], into result: Payload, _ route: Route, _ layout: NodeLayout) {
         (self.local, self.result, self.route, self.layout) = (local, result, route, layout)
         offsets = partOffsets(counts)
+        neighbours = layout.members.filter { $0 != route.rank }
+        mandates = layout.mandates(of: route.rank)
     }
 
     func advance(_ mail: inout Mailbox) throws -> Advance {
-        let neighbours = layout.members.filter { $0 != route.rank }
-        let mandates = layout.mandates(of: route.rank)
         switch stage {
         case .begin:
             for owner in neighbours + mandates { try receive(owner, from: owner, tag: route.tag, &mail) }

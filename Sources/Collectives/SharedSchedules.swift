@@ -1,5 +1,5 @@
 // Collectives on memory that the ranks of a node share: reading instead of sending inside the node, one message a node between nodes.
-// Not here: the memory (SharedRegion.swift), collectives on other memory (Schedules.swift).
+// Not here: the memory (SharedRegion.swift), what happens between nodes (NodeSchedules.swift), collectives on other memory (Schedules.swift).
 //
 // Measured inside one node, two ranks, against the messages of Schedules.swift: docs/scaling.md.
 
@@ -49,11 +49,9 @@ struct NodeView {
 final class SharedReduceSchedule: Schedule {
     private enum Stage { case begin, arrive, combine, leave }
 
-    private static let blockBytes = 16 << 10
-
     private let sums: NodeSums
     private let node: NodeView
-    private let block = Memory(byteCount: blockBytes)
+    private let block = Memory(byteCount: NodeSums.blockBytes)
     private var stage = Stage.begin
 
     init(
@@ -90,8 +88,8 @@ final class SharedReduceSchedule: Schedule {
         let (type, reduction) = (sums.values.type, sums.reduction)
         let size = type.byteCount
         let (own, ranks) = (node.memory.own, node.memory.addresses.map { $0 + node.offset })
-        for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.blockBytes / size) {
-            let count = min(Self.blockBytes / size, range.upperBound - start)
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: NodeSums.blockBytes / size) {
+            let count = min(NodeSums.blockBytes / size, range.upperBound - start)
             let place = { (rank: Int) in ranks[rank] + start * size }
             var before = own > 0 ? place(0) : nil
             if own > 1 {

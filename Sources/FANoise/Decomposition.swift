@@ -43,17 +43,13 @@ protocol SpectrumSolver: AnyObject {
     func abandon() throws
 }
 
-extension SpectrumSolver {
-    func abandon() throws {}
-}
-
 /// One spectrum on its way: begun, solved on one rank, shared with all.
 ///
 /// One rank solves and broadcasts, although all ranks hold what it takes: ranks on different machines may run different kernels
 /// of the linear algebra library, whose eigenvectors differ by rounding, and by any rotation where eigenvalues coincide. The
 /// broadcast makes shape and spectrum the same bits everywhere, and lets two spectra be solved on two ranks at once.
 final class SpectrumTask {
-    private let rows: DistributedRows
+    let rows: DistributedRows
     private let root: Int
     private let communicator: any Communicator
     private let solver: any SpectrumSolver

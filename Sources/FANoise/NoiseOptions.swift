@@ -37,7 +37,7 @@ public struct NoiseOptions: Sendable, Equatable {
         /// Eigenvalues of the smaller Gram matrix in float64. Exact to rounding.
         case gram
         /// The same with the matrix's products in float32, for batches so large that forming it takes longer than solving it, on a
-        /// processor with a matrix unit. σ² may be off by 2⁻²⁰ σ_1², and singular values up to 2⁻¹⁰ σ_1 count as zero.
+        /// processor with a matrix unit. σ² may be off by 2⁻¹⁸ σ_1², and singular values up to 2⁻⁹ σ_1 count as zero.
         case gram32
         /// Singular value decomposition in float64 of the rows, compressed rank by rank. Exact; slower; the reference.
         case svd

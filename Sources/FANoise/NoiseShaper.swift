@@ -52,7 +52,12 @@ public final class NoiseShaper {
     /// One of each side, or one in all with a joint spectrum; empty before the first use.
     private var shapes: [NoiseShape] = []
     /// Spectra under way, of the first sides of the next `perturb`, and the seconds that beginning them took.
-    private var begun: (tasks: [SpectrumTask], seconds: Double) = ([], 0)
+    private var begun = Begun()
+
+    private struct Begun {
+        var tasks: [SpectrumTask] = []
+        var seconds = 0.0
+    }
 
     /// - Parameters:
     ///   - purpose: `.outputNoise` or `.inputNoise`.
@@ -100,7 +105,12 @@ public final class NoiseShaper {
         let clock = ContinuousClock()
         let begin = clock.now
         let underway = begun
-        begun = ([], 0)
+        begun = Begun()
+        for (index, task) in underway.tasks.enumerated() {
+            precondition(
+                index < sides.count && task.rows.local_BN.base == sides[index].values_BN.base && task.rows.step == step,
+                "side \(index) of step \(task.rows.step) was begun, and is not what is perturbed at step \(step)")
+        }
         let counts: [[Int]]
         do {
             counts = try agreedCounts(of: sides, communicator)
@@ -144,7 +154,7 @@ public final class NoiseShaper {
     }
 
     /// Begins the spectrum of one of several sides and returns at once: what it sends travels while the caller makes the next side.
-    /// `perturb` goes on from there, with the sides in the order in which they were begun. *Collective.*
+    /// `perturb` of the same step and buffers goes on from there, with the sides in the order in which they were begun. *Collective.*
     ///
     /// Does nothing where `perturb` takes no new spectrum of that side alone and of all ranks, or its solver is not `gram` or `gram32`: the
     /// others answer each other's messages all the way.
@@ -232,7 +242,9 @@ extension NoiseShaper {
 
     /// Puts back what `state` held. Local; call it on every rank with the same arrays.
     /// - Throws: `Failure(.data)` when an array is not a shape of this width.
+    /// - Precondition: no spectrum has begun.
     public func restore(_ state: [Doubles]) throws {
+        precondition(begun.tasks.isEmpty, "a state is put back while spectra are under way")
         shapes = try state.enumerated().map { index, encoded in
             guard let shape = NoiseShape(encoded: encoded, columns: columns) else {
                 throw Failure(

@@ -46,6 +46,8 @@ final class RandomizedSolver: SpectrumSolver {
 
     func begin() {}
 
+    func abandon() {}
+
     func solve() throws -> Decomposition? {
         let (n, r) = (rows.columns, rows.order)
         let l = min(n, sketch + Self.oversampling)

@@ -39,6 +39,11 @@ final class SVDSolver: SpectrumSolver {
         request = try communicator.start(.allGather(Payload(compressed), counts: counts, into: Payload(all)))
     }
 
+    func abandon() throws {
+        try request?.wait()
+        (request, stacked) = (nil, nil)
+    }
+
     func solve() throws -> Decomposition? {
         try request?.wait()
         request = nil

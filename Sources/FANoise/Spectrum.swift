@@ -53,9 +53,10 @@ public struct Spectrum: Sendable, Equatable {
         scale * Double(max(rows, columns)) * Double(Float.ulpOfOne)
     }
 
-    /// The same where the squares of the singular values come from float32 products, which may be off by 2⁻²⁰ σ_1²: no less than 2⁻¹⁰ σ_1.
+    /// The same where the squares of the singular values come from float32 products, which may be off by 2⁻¹⁸ σ_1² where all rows are
+    /// alike: no less than 2⁻⁹ σ_1.
     public static func singleTolerance(rows: Int, columns: Int, scale: Double) -> Double {
-        max(tolerance(rows: rows, columns: columns, scale: scale), scale * 0x1p-10)
+        max(tolerance(rows: rows, columns: columns, scale: scale), scale * 0x1p-9)
     }
 
     /// Number of directions that share the spectrum evenly, 1 … r; 0 for a zero matrix.

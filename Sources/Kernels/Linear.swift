@@ -56,7 +56,7 @@ public func linearBackward(
         return
     }
     check("dweight", dweight, holds: outputs * inputs)
-    // The biases' gradients are summed while dy is copied for the product.
+    // In vector registers, the biases' gradients are summed while dy is copied for the product.
     product(
         dyRO, .transposed, Matrix(x, rows: rows, columns: inputs), .none,
         into: Matrix(dweight, rows: outputs, columns: inputs), accumulates: true, rowSums: dbias)

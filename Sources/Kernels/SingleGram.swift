@@ -2,13 +2,12 @@
 // (LinearAlgebraGram.swift).
 //
 // Products are formed in float32 over `terms` numbers at a time, and these are added up in float64. An element then differs from the exact
-// one by some 2⁻²⁴ √terms of the lengths of its two vectors, and by 2⁻²⁴ terms at most. Eigenvalues, by Weyl's inequality, move by no more than the
-// largest of the matrix's errors, about 2⁻²⁰ σ₁²: singular values that are not far above 10⁻³ σ₁ are lost in it.
+// one by at most 2⁻²⁴ (terms/2 + 1) of Σ|x y|, as it nearly may where all terms are equal, and by far less where they are not.
 
 public import Buffers
 
 /// Numbers that are summed in float32.
-private let terms = 512
+private let terms = 128
 /// Rows of the Gram matrix that are formed together: below the diagonal nothing is, but inside a block.
 private let height = 256
 

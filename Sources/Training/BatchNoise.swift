@@ -66,9 +66,10 @@ final class BatchNoise {
     /// What the noise is relative to: representations, normalised with `features: unit`.
     func features(of x: Tensor, on head: Tape) -> Tensor { options.features == .unit ? head.normalizeRows(x) : x }
 
-    /// Starts to tell every rank how many rows the others have, which `begin` will ask for. *Collective.*
+    /// Starts to tell every rank how many rows the others have, which `begin` will ask for. Within one node there is nothing to hide.
+    /// *Collective.*
     func countRows(of batch: PairBatch) throws {
-        guard output != nil, communicator.size > 1 else { return }
+        guard output != nil, communicator.nodes.count > 1 else { return }
         let counts = Buffer<Int64>(count: communicator.size)
         let own = Buffer<Int64>([Int64(batch.rows)])
         rowCounts = (

@@ -6,6 +6,47 @@ import FANoise
 import Failures
 import Testing
 
+/// A world that counts what is started and what is waited for.
+private final class CountingWorld: Communicator {
+    private final class Request: CollectiveRequest {
+        let request: any CollectiveRequest
+        let world: CountingWorld
+
+        init(_ request: any CollectiveRequest, _ world: CountingWorld) { (self.request, self.world) = (request, world) }
+
+        func test() throws -> Bool { try request.test() }
+        func wait() throws {
+            try request.wait()
+            world.waited += 1
+        }
+    }
+
+    private let world: any Communicator
+    private(set) var started = 0
+    fileprivate(set) var waited = 0
+
+    init(_ world: any Communicator) { self.world = world }
+
+    var rank: Int { world.rank }
+    var size: Int { world.size }
+    var ranksOnThisHost: Int { world.ranksOnThisHost }
+    var nodes: [[Int]] { world.nodes }
+    var sharesProcess: Bool { world.sharesProcess }
+    var sharingRefusal: String? { world.sharingRefusal }
+    var deadline: Duration { world.deadline }
+    var step: Int {
+        get { world.step }
+        set { world.step = newValue }
+    }
+    func start(_ collective: Collective) throws -> any CollectiveRequest {
+        started += 1
+        return Request(try world.start(collective), self)
+    }
+    func nodeMemory(_ kind: NodeMemoryKind, byteCount: Int) throws -> NodeMemory {
+        try world.nodeMemory(kind, byteCount: byteCount)
+    }
+}
+
 @Suite struct NoiseBeginningTests {
     /// The rows of one rank of side `side` at `step`.
     private static func side(
@@ -25,25 +66,38 @@ import Testing
         NoiseOptions(strength: 0), NoiseOptions(schedule: .decay(from: 0, to: 2)),
     ]
 
-    /// Four steps of two sides, of which none, one or both are begun early: the same bits.
+    /// What `begin` starts at each of four steps: one gather or sum where the side's own spectrum is taken then, and nothing else.
+    private static func due(_ options: NoiseOptions, step: Int) -> Bool {
+        options.exponent != nil && options.strength(at: step) > 0 && step % options.refresh == 0
+            && ![.svd, .randomized].contains(options.solver) && options.spectrum == .separate
+            && options.scope == .global
+    }
+
+    /// Four steps of two sides, of which none, one or both are begun early: the same bits, all that is started is waited for, and `begin` itself
+    /// waits for nothing.
     @Test(arguments: options.indices, 1...4) func beginningEarlyChangesNoBit(which: Int, ranks: Int) throws {
         for (m, n) in [(24, 5), (5, 24)] {
             for sharding in Sharding.allCases {
                 let counts = sharding.counts(rows: m, ranks: ranks)
                 let runs = try (0...2).map { early in
-                    try inWorld(ranks) { communicator -> [[Float]] in
+                    try inWorld(ranks) { world -> [[Float]] in
+                        let communicator = CountingWorld(world)
                         let shaper = try NoiseShaper(options: Self.options[which], columns: n, seed: 5)
                         return try (0..<4).flatMap { step -> [[Float]] in
                             let sides = (0..<2).map {
                                 Self.side(
                                     $0, step: step, rows: m, columns: n, counts: counts, rank: communicator.rank)
                             }
+                            let before = (communicator.started, communicator.waited)
                             for side in sides.prefix(early) {
                                 try shaper.begin(side, counts: counts, step: step, communicator: communicator)
                             }
-                            return try shaper.perturb(sides, step: step, communicator: communicator).map {
-                                $0.perturbed.array
-                            }
+                            let isDue = ranks > 1 && Self.due(Self.options[which], step: step)
+                            #expect(communicator.started - before.0 == (isDue ? early : 0))
+                            #expect(communicator.waited == before.1)
+                            let results = try shaper.perturb(sides, step: step, communicator: communicator)
+                            #expect(communicator.waited == communicator.started)
+                            return results.map(\.perturbed.array)
                         }
                     }
                 }
@@ -57,7 +111,8 @@ import Testing
     func whatIsNotFiniteIsRefusedAfterwards(ranks: Int, shape: (Int, Int)) throws {
         let (m, n) = shape
         let counts = Sharding.even.counts(rows: m, ranks: ranks)
-        let messages = try inWorld(ranks) { communicator -> String in
+        let messages = try inWorld(ranks) { world -> String in
+            let communicator = CountingWorld(world)
             let shaper = try NoiseShaper(options: NoiseOptions(), columns: n, seed: 5)
             let sides = (0..<2).map {
                 Self.side($0, step: 0, rows: m, columns: n, counts: counts, rank: communicator.rank)
@@ -67,6 +122,7 @@ import Testing
             let failure = #expect(throws: Failure.self) {
                 try shaper.perturb(sides, step: 0, communicator: communicator)
             }
+            #expect(communicator.waited == communicator.started)
             try communicator.barrier()
             // And the shaper goes on: with what is finite, to what it would have given.
             if communicator.rank == 1 { sides[0].values_BN[0] = 1 }

@@ -2,8 +2,9 @@
 // same pass.
 
 import Buffers
-import Kernels
 import Testing
+
+@testable import Kernels
 
 struct ProductTests {
     /// Whole numbers of up to twelve bits: every part, product and sum is exact, whatever forms them.
@@ -21,6 +22,24 @@ struct ProductTests {
                 let sum = (0..<k).reduce(0) { $0 + Int(a[row * k + $1]) * Int(b[$1 * n + column]) }
                 #expect(c[row * n + column] == Float(sum))
             }
+        }
+    }
+
+    /// Sums of a transposed operand's columns, beside products of one block of columns and of several, on one thread and on three: each sum once.
+    @Test(arguments: [(m: 71, n: 1300), (m: 130, n: 40), (m: 5, n: 3)], [1, 3])
+    func rowSumsBesideAProduct(shape: (m: Int, n: Int), threads: Int) {
+        let ((m, n), k) = (shape, 600)
+        let (a, b) = (sample(k * m, 1), sample(k * n, 2))
+        let before = blasThreads()
+        setBLASThreads(threads)
+        defer { setBLASThreads(before) }
+        for unit in ProductUnit.present {
+            let (c, sums) = (Floats(repeating: 0, count: m * n), Floats(repeating: 2, count: m))
+            product(
+                Matrix(a, rows: k, columns: m), .transposed, Matrix(b, rows: k, columns: n), .none,
+                into: Matrix(c, rows: m, columns: n), rowSums: sums, on: unit)
+            let expected = (0..<m).map { row in (0..<k).reduce(2.0) { $0 + Double(a[$1 * m + row]) } }
+            expectClose(sums, expected, tolerance: 4 * Double(k) * unitRoundoff, "sums on the \(unit) unit")
         }
     }
 

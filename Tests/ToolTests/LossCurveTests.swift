@@ -36,4 +36,13 @@ import Testing
         #expect(found.count == 50)
         for (one, other) in zip(found, reference) { #expect(abs(one - other) < 1e-4) }
     }
+
+    /// Several nodes: what crosses between them goes node by node, and the queries' spectrum begins before the targets are encoded.
+    @Test(arguments: [(2, 1), (3, 2), (4, 2), (4, 1)]) func isTheSameOverNodes(_ ranks: Int, perNode: Int) throws {
+        let reference = try curve(.alone)
+        let script = #"export FANOISE_RANKS_PER_NODE=\#(perNode); exec "$0" "$@""#
+        let found = try curve(.mpi(ranks), wrapper: ["sh", "-c", script])
+        #expect(found.count == 50)
+        for (one, other) in zip(found, reference) { #expect(abs(one - other) < 1e-4) }
+    }
 }

@@ -103,8 +103,9 @@ public struct CostModel: Sendable {
 
     public init(fabric: Fabric, workload: Workload) { (self.fabric, self.workload) = (fabric, workload) }
 
-    /// Collectives of a step beside those of buckets: embeddings and their gradients, statistics, norms, losses.
-    private static let smallCollectives = 16.0
+    /// Collectives of a step beside those of buckets: sums, in which a rank sends to all, and gathers, of which each crosses once a node.
+    private static let smallSums = 6.0
+    private static let smallGathers = 10.0
     /// Share of the products' rate that the loss reaches.
     private static let lossRate = 0.65
 
@@ -142,7 +143,8 @@ public struct CostModel: Sendable {
             spectrum: spectrum(ranks: ranks) * slowdown, memory: (touched + summed + updated) / fabric.memoryBandwidth,
             gradients: gradients, exposedGradients: exposed, parameters: gradients,
             embeddings: crossing + handed,
-            messages: (Self.smallCollectives * remote + perBucket) * fabric.messageSeconds)
+            messages: (Self.smallSums * remote + Self.smallGathers * Double(nodes - 1) + perBucket)
+                * fabric.messageSeconds)
     }
 
     /// The Gram matrix is made by all ranks, its eigenproblem for each side by one; with fewer rows than columns one rank a side does both.
