@@ -105,7 +105,9 @@ INLINE void pack_strips(const float *a, long stride, long depth, long rows, long
         }
         for (long first = 0; first < rows; first += most) {
             const long width = least(most, rows - first);
-            for (long r = 0; r < width; r++) strips[first * depth + k * width + r] = a[first + r];
+            float *row = strips + first * depth + k * width;
+            if (width == LANES / 2) memcpy(row, a + first, LANES / 2 * sizeof *a);
+            else for (long r = 0; r < width; r++) row[r] = a[first + r];
         }
         if (sums) FOR_VECTORS(r, rows, part, { totals[r / LANES] += get(a + r, part); });
     }

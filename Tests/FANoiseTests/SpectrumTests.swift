@@ -70,15 +70,7 @@ import Testing
                 let x = Dense(m, n, values)
                 let expected = jacobiSVD(center ? x.centred : x).sigma
                 for ranks in [1, 3] {
-                    let counts = Sharding.growing.counts(rows: m, ranks: ranks)
-                    let spectra = try inWorld(ranks) { communicator -> Spectrum in
-                        let first = counts[..<communicator.rank].reduce(0, +)
-                        let count = counts[communicator.rank]
-                        return try Spectrum.measure(
-                            Floats(Array(values[first * n..<(first + count) * n])), rows: count, columns: n,
-                            firstRow: first,
-                            globalRows: m, center: center, solver: solver, communicator: communicator)
-                    }
+                    let spectra = try measured(values, m, n, ranks: ranks, center: center, solver: solver)
                     #expect(spectra.allSatisfy { $0 == spectra[0] })
                     // √(30 · 2⁻⁵³) ‖X‖ for what should be zero; exact to rounding elsewhere.
                     for (value, wanted) in zip(spectra[0].singularValues, expected) {
@@ -86,6 +78,20 @@ import Testing
                     }
                 }
             }
+        }
+    }
+
+    /// The spectrum of m × n values as each rank of an uneven world finds it.
+    private func measured(
+        _ values: [Float], _ m: Int, _ n: Int, ranks: Int, center: Bool, solver: NoiseOptions.Solver
+    ) throws -> [Spectrum] {
+        let counts = Sharding.growing.counts(rows: m, ranks: ranks)
+        return try inWorld(ranks) { communicator in
+            let first = counts[..<communicator.rank].reduce(0, +)
+            let count = counts[communicator.rank]
+            return try Spectrum.measure(
+                Floats(Array(values[first * n..<(first + count) * n])), rows: count, columns: n, firstRow: first,
+                globalRows: m, center: center, solver: solver, communicator: communicator)
         }
     }
 
@@ -101,14 +107,7 @@ import Testing
             let removed = center ? max(0, x.norm * x.norm - x.centred.norm * x.centred.norm).squareRoot() : 0
             let scale = max(expected[0], removed)
             for ranks in [1, 3] {
-                let counts = Sharding.growing.counts(rows: m, ranks: ranks)
-                let spectra = try inWorld(ranks) { communicator -> Spectrum in
-                    let first = counts[..<communicator.rank].reduce(0, +)
-                    let count = counts[communicator.rank]
-                    return try Spectrum.measure(
-                        Floats(Array(values[first * n..<(first + count) * n])), rows: count, columns: n,
-                        firstRow: first, globalRows: m, center: center, solver: .gram32, communicator: communicator)
-                }
+                let spectra = try measured(values, m, n, ranks: ranks, center: center, solver: .gram32)
                 #expect(spectra.allSatisfy { $0 == spectra[0] })
                 for (value, wanted) in zip(spectra[0].singularValues, expected) {
                     #expect(abs(value * value - wanted * wanted) <= 0x1p-18 * scale * scale)
