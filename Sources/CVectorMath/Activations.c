@@ -3,7 +3,7 @@
 #include "CVectorMath.h"
 #include "Vector.h"
 
-/// The same of every row.
+/// pre += bias, y = act(pre), row by row.
 INLINE void forward(int kind, float *pre, const float *bias, long rows, long columns, float *y) {
     for (long r = 0; r < rows; r++, pre += columns, y += columns) bias_activate_elements(kind, pre, bias, columns, y);
 }
