@@ -106,9 +106,9 @@ private func tableSize(_ size: Int) -> Int { 5 * 4 * (3 + size + 4 * 2 * 4 + 1) 
         #expect(Set(bits).count == 1 && run.output == "nodes \(nodes) bits \(bits[0])\n", "\(run)")
     }
 
-    @Test(arguments: ["1", "0"]) func messagesAreCutAndCheckedHereToo(shared: String) throws {
+    @Test(arguments: ["1", "0"], [3, 4]) func messagesAreCutAndCheckedHereToo(shared: String, size: Int) throws {
         let run = try probe(
-            "node", "chunk=700", "checks=1", ranks: 4,
+            "node", "chunk=700", "checks=1", ranks: size,
             environment: [
                 "FANOISE_RANKS_PER_NODE": "2", "FANOISE_SHARED_MEMORY": shared, "FANOISE_PROGRESS_THREAD": "1",
             ])
