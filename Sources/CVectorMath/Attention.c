@@ -87,7 +87,9 @@ INLINE void tile(
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) total[r][v] = accumulate ? load(c + r * cr + v * LANES) : (v16)0.0f;
-    add_products(rows, vectors, depth, a, ar, ak, b, bk, bv, total);
+    long distance[MOST_ROWS];
+    row_distances(rows, ar, distance);
+    add_products(rows, vectors, depth, a, distance, ak, b, bk, bv, total);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)

@@ -21,6 +21,45 @@ enum { STRIP_ROWS = 64 };
 /// How many rows further on memory is asked for what will be copied.
 enum { PREFETCHED_ROWS = 8 };
 
+/// Rows of memory that will be needed: as many lines of it are asked for at every turn as let all have been asked for when the turns are over.
+///
+/// A core waits for some twenty lines at a time. Were they all in far memory, B's panels, which come from the second cache, would queue
+/// behind them: that cost a tenth of the time of products whose operands are not in cache.
+typedef struct {
+    const char *line;
+    long rows, gap, lines, lines_left, lines_a_turn;
+} upcoming;
+
+INLINE upcoming upcoming_rows(const float *first, long stride, long rows, long columns, long turns) {
+    const long lines = blocks(columns, LANES);
+    return (upcoming){(const char *)first, rows, (stride - lines * LANES) * (long)sizeof *first, lines, lines, blocks(rows * lines, turns)};
+}
+
+INLINE void ask_for(upcoming *next) {
+    for (long n = next->lines_a_turn; n > 0 && next->rows > 0; n--) {
+        __builtin_prefetch(next->line);
+        next->line += LANES * sizeof(float);
+        if (--next->lines_left) continue;
+        next->line += next->gap, next->lines_left = next->lines, next->rows--;
+    }
+}
+
+/// What a tile asks for while it is computed, a turn for each of its rows: what of A and B is needed after it, its own part of C, and what its
+/// epilogue reads or writes, `beside` bytes from there.
+typedef struct {
+    upcoming a, b;
+    const float *c;
+    long c_stride, beside[2];
+} requests;
+
+static requests requests_of(const fanoise_epilogue *e, const float *c, long c_stride) {
+    requests wanted = {.c_stride = c_stride};
+    if (e && e->residual) wanted.beside[0] = (const char *)e->residual - (const char *)c;
+    const float *other = e && e->activated ? e->activated : e ? e->differentiated : 0;
+    if (other) wanted.beside[1] = (const char *)other - (const char *)c;
+    return wanted;
+}
+
 /// Depth of the equal blocks that K is cut into.
 static long block_depth(long depth, int a_transposed) {
     return blocks(depth, blocks(depth, a_transposed ? MOST_STRIP_DEPTH : MOST_DEPTH));
@@ -117,17 +156,28 @@ INLINE void pack_strips(const float *a, long stride, long depth, long rows, long
 /// C = Σ_k A(r, k) B(k, ·), added to C where asked, for one register tile; constants after inlining. A(r, k) = a[r ar + k ak].
 INLINE void tile(
     const int rows, const int vectors, long depth, const float *restrict a, long ar, long ak, const float *restrict b, float alpha,
-    int accumulate, float *restrict c, long cr) {
+    int accumulate, float *restrict c, long cr, requests *wanted) {
     v16 total[MOST_ROWS][MOST_VECTORS];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) total[r][v] = (v16)0.0f;
+    long distance[MOST_ROWS];
+    row_distances(rows, ar, distance);
+#pragma clang loop unroll(disable)
+    for (int turn = 0; turn < rows; turn++) {
+        const long from = depth * turn / rows, to = depth * (turn + 1) / rows;
+        const char *row = (const char *)(wanted->c + turn * wanted->c_stride);
+#pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) {
-            total[r][v] = (v16)0.0f;
-            // C comes from memory while the products are formed.
-            __builtin_prefetch(c + r * cr + v * LANES, 1);
+            __builtin_prefetch(row + v * sizeof(v16), 1);
+            __builtin_prefetch(row + wanted->beside[0] + v * sizeof(v16), 1);
+            __builtin_prefetch(row + wanted->beside[1] + v * sizeof(v16), 1);
         }
-    add_products(rows, vectors, depth, a, ar, ak, b, vectors * LANES, LANES, total);
+        ask_for(&wanted->a);
+        ask_for(&wanted->b);
+        add_products(rows, vectors, to - from, a + from * ak, distance, ak, b + from * vectors * LANES, vectors * LANES, LANES, total);
+    }
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
@@ -138,11 +188,12 @@ INLINE void tile(
 }
 
 #define TILE(R, V)                                                                                                                      \
-    case R * 4 + V: tile(R, V, depth, a, ar, ak, b, alpha, accumulate, c, cr); break;
+    case R * 4 + V: tile(R, V, depth, a, ar, ak, b, alpha, accumulate, c, cr, wanted); break;
 
 /// The same for any size of tile.
 INLINE void any_tile(
-    long rows, long vectors, long depth, const float *a, long ar, long ak, const float *b, float alpha, int accumulate, float *c, long cr) {
+    long rows, long vectors, long depth, const float *a, long ar, long ak, const float *b, float alpha, int accumulate, float *c, long cr,
+    requests *wanted) {
     switch (rows * 4 + vectors) {
         TILE(8, 3) TILE(8, 2) TILE(8, 1) TILE(7, 3) TILE(7, 2) TILE(7, 1) TILE(6, 3) TILE(6, 2) TILE(6, 1) TILE(5, 3) TILE(5, 2) TILE(5, 1)
         TILE(4, 3) TILE(4, 2) TILE(4, 1) TILE(3, 3) TILE(3, 2) TILE(3, 1) TILE(2, 3) TILE(2, 2) TILE(2, 1) TILE(1, 3) TILE(1, 2) TILE(1, 1)
@@ -162,6 +213,7 @@ DISPATCH static void vector_product(
     const long deep = block_depth(depth, a_transposed), wide = block_vectors(most, columns, deep) * LANES;
     float *edge = scratch + deep * wide, *strips = edge + MOST_ROWS * MOST_VECTORS * LANES;
     const long group = STRIP_ROWS / most.rows * most.rows;
+    requests wanted = requests_of(epilogue, c, c_stride);
     for (long k = 0; k < depth; k += deep) {
         const long depth_here = least(deep, depth - k);
         const int adds = accumulate || k > 0, last = k + deep >= depth;
@@ -170,15 +222,30 @@ DISPATCH static void vector_product(
             const long panels = blocks(vectors, most.vectors);
             if (b_transposed) pack_columns_of_b(b + j * b_stride + k, b_stride, depth_here, columns_here, most.vectors, scratch);
             else pack_rows_of_b(b + k * b_stride + j, b_stride, depth_here, columns_here, most.vectors, scratch);
+            const long next_j = j + wide < columns ? j + wide : 0, next_k = next_j ? k : k + deep;
+            const long next_columns = least(wide, columns - next_j), next_depth = least(deep, depth - next_k);
+            wanted.b = (upcoming){0};
+            if (next_depth > 0 && b_transposed)
+                wanted.b = upcoming_rows(b + next_j * b_stride + next_k, b_stride, next_columns, next_depth, rows * panels);
+            else if (next_depth > 0)
+                wanted.b = upcoming_rows(b + next_k * b_stride + next_j, b_stride, next_depth, next_columns, rows * panels);
             for (long i = 0, height; i < rows; i += height) {
                 height = least(most.rows, rows - i);
                 const float *a_here = a + i * a_stride + k;
                 long ar = a_stride, ak = 1;
-                if (a_transposed) {
-                    if (i % group == 0)
+                if (!a_transposed) {
+                    const long next = least(most.rows, rows - i - height);
+                    wanted.a = upcoming_rows(a_here + height * a_stride, a_stride, next, depth_here, height * panels);
+                } else {
+                    if (i % group == 0) {
+                        const long together = least(group, rows - i), next_i = i + together < rows ? i + together : 0;
+                        const long from = next_i ? k : next_k;
                         pack_strips(
-                            a + k * a_stride + i, a_stride, depth_here, least(group, rows - i), most.rows, strips,
-                            sums && j == 0 ? sums + i : 0);
+                            a + k * a_stride + i, a_stride, depth_here, together, most.rows, strips, sums && j == 0 ? sums + i : 0);
+                        wanted.a = upcoming_rows(
+                            a + from * a_stride + next_i, a_stride, least(deep, depth - from), least(group, rows - next_i),
+                            together * panels);
+                    }
                     a_here = strips + i % group * depth_here, ar = 1, ak = height;
                 }
                 float *c_here = c + i * c_stride + j;
@@ -186,10 +253,11 @@ DISPATCH static void vector_product(
                     const long first = panel_start(p, vectors, most.vectors), width = panel_start(p + 1, vectors, most.vectors) - first;
                     const float *panel = scratch + first * LANES * depth_here;
                     const long present = columns_here - first * LANES;
+                    wanted.c = c_here + first * LANES;
                     if (present >= width * LANES) {
-                        any_tile(height, width, depth_here, a_here, ar, ak, panel, alpha, adds, c_here + first * LANES, c_stride);
+                        any_tile(height, width, depth_here, a_here, ar, ak, panel, alpha, adds, c_here + first * LANES, c_stride, &wanted);
                     } else {
-                        any_tile(height, width, depth_here, a_here, ar, ak, panel, alpha, 0, edge, width * LANES);
+                        any_tile(height, width, depth_here, a_here, ar, ak, panel, alpha, 0, edge, width * LANES, &wanted);
                         for (long r = 0; r < height; r++)
                             FOR_VECTORS(x, present, part, {
                                 float *to = c_here + r * c_stride + first * LANES + x;

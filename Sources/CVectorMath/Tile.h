@@ -20,41 +20,51 @@ static inline tile_shape best_tile(void) {
     return (tile_shape){6, 1};
 }
 
-/// Lanes of `a` and `b` with the bit `S` of the row number and the bit `S` of the lane number exchanged.
-#define LOW(i, S) (i & S ? 16 + i - S : i)
-#define HIGH(i, S) (i & S ? 16 + i : i + S)
-#define SHUFFLE(a, b, F, S)                                                                                                             \
+/// Shuffles that are one instruction: elements, or pairs of them, of `a` and `b` in turn, from each quarter's low or high half; the even or the
+/// odd quarters of both.
+#define IN_QUARTERS(a, b, A, B, C, D)                                                                                                   \
+    __builtin_shufflevector(a, b, A, B, C, D, A + 4, B + 4, C + 4, D + 4, A + 8, B + 8, C + 8, D + 8, A + 12, B + 12, C + 12, D + 12)
+#define QUARTERS(a, b, F)                                                                                                               \
     __builtin_shufflevector(                                                                                                            \
-        a, b, F(0, S), F(1, S), F(2, S), F(3, S), F(4, S), F(5, S), F(6, S), F(7, S), F(8, S), F(9, S), F(10, S), F(11, S), F(12, S),   \
-        F(13, S), F(14, S), F(15, S))
-#define EXCHANGE(rows, S)                                                                                                               \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < LANES; i++) if (!(i & S)) {                                                  \
-        v16 a = rows[i], b = rows[i + S];                                                                                               \
-        rows[i] = SHUFFLE(a, b, LOW, S);                                                                                                \
-        rows[i + S] = SHUFFLE(a, b, HIGH, S);                                                                                           \
-    }
+        a, b, F, F + 1, F + 2, F + 3, F + 8, F + 9, F + 10, F + 11, F + 16, F + 17, F + 18, F + 19, F + 24, F + 25, F + 26, F + 27)
 
-/// Sixteen rows of sixteen floats, transposed in place.
+/// Sixteen rows of sixteen floats, transposed in place: 4 × 4 blocks first, a quarter of each of four rows, then the blocks.
 INLINE void transpose(v16 rows[LANES]) {
-    EXCHANGE(rows, 8)
-    EXCHANGE(rows, 4)
-    EXCHANGE(rows, 2)
-    EXCHANGE(rows, 1)
+#pragma clang loop unroll(full)
+    for (int i = 0; i < LANES; i += 4) {
+        const v16 a = IN_QUARTERS(rows[i], rows[i + 1], 0, 16, 1, 17), b = IN_QUARTERS(rows[i], rows[i + 1], 2, 18, 3, 19);
+        const v16 c = IN_QUARTERS(rows[i + 2], rows[i + 3], 0, 16, 1, 17), d = IN_QUARTERS(rows[i + 2], rows[i + 3], 2, 18, 3, 19);
+        rows[i] = IN_QUARTERS(a, c, 0, 1, 16, 17);
+        rows[i + 1] = IN_QUARTERS(a, c, 2, 3, 18, 19);
+        rows[i + 2] = IN_QUARTERS(b, d, 0, 1, 16, 17);
+        rows[i + 3] = IN_QUARTERS(b, d, 2, 3, 18, 19);
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4; i++) {
+        const v16 a = QUARTERS(rows[i], rows[i + 4], 0), b = QUARTERS(rows[i], rows[i + 4], 4);
+        const v16 c = QUARTERS(rows[i + 8], rows[i + 12], 0), d = QUARTERS(rows[i + 8], rows[i + 12], 4);
+        rows[i] = QUARTERS(a, c, 0);
+        rows[i + 4] = QUARTERS(b, d, 0);
+        rows[i + 8] = QUARTERS(a, c, 4);
+        rows[i + 12] = QUARTERS(b, d, 4);
+    }
+}
+
+/// How many bytes after A's first each of its rows begins, to be kept in registers: the compiler would add `ar` up from row to row in every
+/// step, on ports that the products need. It must not know how the distances come about.
+INLINE void row_distances(const int rows, long ar, long distance[MOST_ROWS]) {
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        distance[r] = r * ar * (long)sizeof(float);
+        __asm__("" : "+r"(distance[r]));
+    }
 }
 
 /// total_rv += Σ_k A(r, k) B(k, v) for one register tile: `rows` ≤ MOST_ROWS, `vectors` ≤ MOST_VECTORS, constants after inlining.
-/// A(r, k) = a[r ar + k ak]; vector v of row k of B begins at b[k bk + v bv].
+/// A(0, k) = a[k ak], further rows at their distances; vector v of row k of B begins at b[k bk + v bv].
 INLINE void add_products(
-    const int rows, const int vectors, long depth, const float *a, long ar, long ak, const float *b, long bk, long bv,
-    v16 total[MOST_ROWS][MOST_VECTORS]) {
-    // A register for each row's distance in bytes. The compiler would add `ar` up from row to row in every step, on ports that the
-    // products need: it must not know how they come about.
-    long distance[MOST_ROWS];
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) {
-        distance[r] = r * ar * (long)sizeof *a;
-        __asm__("" : "+r"(distance[r]));
-    }
+    const int rows, const int vectors, long depth, const float *a, const long distance[MOST_ROWS], long ak, const float *b, long bk,
+    long bv, v16 total[MOST_ROWS][MOST_VECTORS]) {
     const char *column = (const char *)a;
 #pragma clang loop unroll_count(2)
     for (long k = 0; k < depth; k++, column += ak * (long)sizeof *a, b += bk) {

@@ -29,6 +29,11 @@ r = np.cos(np.pi * (np.arange(801) + 0.5) / 801) * half
 q = np.array([float((mp.exp(x) - 1 - x) / x**2) for x in map(mp.mpf, r)])
 show("exp: q", *lawson(np.vander(r, 5, increasing=True), q, r**2 * np.exp(-r)))
 
+# 2^r = 1 + r q(r) for |r| <= 1/2.
+r = np.cos(np.pi * (np.arange(801) + 0.5) / 801) * 0.5 * 1.001
+q = np.array([float((mp.mpf(2) ** x - 1) / x) for x in map(mp.mpf, r)])
+show("2^r: q", *lawson(np.vander(r, 6, increasing=True), q, r * np.exp2(-r)))
+
 # Phi(-t) = e^(-t^2/2) u p(u), u = 1 / (1 + 0.35 t), for 0 <= t <= 14.
 u = np.linspace(1 / (1 + 0.35 * 14), 1, 1500)
 t = (1 / u - 1) / 0.35
