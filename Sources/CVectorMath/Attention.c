@@ -3,20 +3,14 @@
 // Shapes of one sequence and head: S positions, K head width, W = K rounded up to 16; D = heads · K, R = 3 D a row of qkv.
 // Per-head BLAS calls cost more than the arithmetic at S = 8 to 65; here a head's keys and values stay in cache, and tiles of
 // sums stay in registers. Scores are kept as keys × queries: a query is a lane, and its softmax runs down a column.
-#include "CVectorMath.h"
-#include "Tile.h"
-#include "Vector.h"
+#include "Attention.h"
 
 /// Query vectors of a block: its scores, keys × queries, are one tile wide.
 enum { BLOCK_VECTORS = MOST_VECTORS };
 
-INLINE long rounded(long n) { return (n + LANES - 1) / LANES * LANES; }
+INLINE long more(long a, long b) { return a > b ? a : b; }
 
-/// Size of each block when `count` things are cut into equal blocks of at most `most`.
-INLINE long balanced(long count, long most) {
-    long blocks = (count + most - 1) / most;
-    return blocks ? (count + blocks - 1) / blocks : 0;
-}
+INLINE long rounded(long n) { return (n + LANES - 1) / LANES * LANES; }
 
 /// Copies `rows` rows of `width` floats, one every `stride`, to rows of W floats, the rest zero; asks for what lies `ahead` meanwhile.
 INLINE void pack_rows(const float *source, long stride, long rows, long width, long ahead, float *target) {
@@ -61,20 +55,17 @@ INLINE void pack_panels(const float *source, long stride, long rows, long width,
     }
 }
 
-/// Lane numbers starting at `first`.
-INLINE i16 lanes_from(long first) {
-    return (i16){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + (int32_t)first;
-}
-
 long fanoise_attention_forward_scratch(fanoise_attention_shape s) {
     const long queries = BLOCK_VECTORS * LANES;
-    return rounded(s.longest) * s.head_width + (s.longest + queries) * rounded(s.head_width) + s.longest * queries;
+    const long needed = rounded(s.longest) * s.head_width + (s.longest + queries) * rounded(s.head_width) + s.longest * queries;
+    return more(needed, short_attention_forward_scratch(s));
 }
 
 long fanoise_attention_backward_scratch(fanoise_attention_shape s) {
     const long queries = BLOCK_VECTORS * LANES;
-    return 2 * rounded(s.longest) * s.head_width + (5 * s.longest + queries) * rounded(s.head_width) + 2 * s.longest * queries +
-           2 * rounded(s.longest);
+    const long needed = 2 * rounded(s.longest) * s.head_width + (5 * s.longest + queries) * rounded(s.head_width) +
+                        2 * s.longest * queries + 2 * rounded(s.longest);
+    return more(needed, short_attention_backward_scratch(s));
 }
 
 /// C_MN = (accumulate ? C : 0) + Σ_k A(m, k) B(k, n) for one register tile: `rows` ≤ MOST_ROWS, `vectors` ≤ MOST_VECTORS, constants after
@@ -112,11 +103,6 @@ DISPATCH static void product(
         }
 }
 
-/// Lane v of vector `v` of a block is query `query + lane`; keys after it are hidden from it when `causal`.
-INLINE v16 visible(v16 score, int causal, long key, long query) {
-    return causal && key > query ? (lanes_from(query) >= (int32_t)key ? score : (v16)-INFINITY) : score;
-}
-
 /// Elements of one head's bias: a vector read at the last distance stays inside.
 INLINE long bias_stride(fanoise_attention_shape s) { return 2 * s.longest + LANES - 1; }
 
@@ -130,43 +116,18 @@ INLINE void add_bias(float *column, long stride, long keys, float scale, const f
     for (long j = 0; j < keys; j++) store(column + j * stride, load(column + j * stride) * scale + load(bias - j));
 }
 
-/// Turns a column of raw scores, `keys` vectors one every `stride` floats, into probabilities: a query in each lane, so that maxima and
-/// sums run down the column and nothing is reduced across lanes. Returns the log-sum-exp of every lane.
-INLINE v16 softmax(float *column, long stride, long keys, float scale, int causal, long query) {
-    v16 top[4] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY}, total[4] = {0, 0, 0, 0};
-    long j = 0;
-    for (; j + 4 <= keys; j += 4)
-#pragma clang loop unroll(full)
-        for (int u = 0; u < 4; u++) top[u] = larger(top[u], visible(load(column + (j + u) * stride), causal, j + u, query));
-    for (; j < keys; j++) top[0] = larger(top[0], visible(load(column + j * stride), causal, j, query));
-    const v16 shift = larger(larger(top[0], top[1]), larger(top[2], top[3])) * scale;
-    for (j = 0; j + 4 <= keys; j += 4)
-#pragma clang loop unroll(full)
-        for (int u = 0; u < 4; u++) {
-            float *score = column + (j + u) * stride;
-            v16 e = v_exp(visible(load(score), causal, j + u, query) * scale - shift);
-            total[u] += e;
-            store(score, e);
-        }
-    for (; j < keys; j++) {
-        v16 e = v_exp(visible(load(column + j * stride), causal, j, query) * scale - shift);
-        total[0] += e;
-        store(column + j * stride, e);
-    }
-    const v16 sums = (total[0] + total[1]) + (total[2] + total[3]), inverse = 1.0f / sums;
-    for (j = 0; j < keys; j++) store(column + j * stride, load(column + j * stride) * inverse);
-    return shift + v_log(sums);
-}
-
 DISPATCH void fanoise_attention_forward(fanoise_attention_shape shape, const float *qkv, float *y, float *log_sum_exp, float *scratch) {
     const tile_shape most = best_tile();
     const long K = shape.head_width, H = shape.heads, D = H * K, W = rounded(K), R = 3 * D;
     const float scale = 1 / sqrtf((float)K);
     float *scores = scratch, *out = scores + shape.longest * BLOCK_VECTORS * LANES, *values = out + BLOCK_VECTORS * LANES * W;
     float *queries = values + shape.longest * W;
-    for (long s = 0; s < shape.sequences; s++)
+    short_attention_forward(shape, qkv, y, log_sum_exp, scratch);
+    for (long s = 0; s < shape.sequences; s++) {
+        const long first = shape.offsets[s], S = shape.offsets[s + 1] - first;
+        if (attention_is_short(shape, S)) continue;
         for (long h = 0; h < H; h++) {
-            const long first = shape.offsets[s], S = shape.offsets[s + 1] - first, ahead = next_head(h, H, K, S, R);
+            const long ahead = next_head(h, H, K, S, R);
             const long stride = balanced(rounded(S) / LANES, BLOCK_VECTORS) * LANES;
             const float *q = qkv + first * R + h * K;
             pack_panels(q, R, S, K, ahead, queries);
@@ -193,6 +154,7 @@ DISPATCH void fanoise_attention_forward(fanoise_attention_shape shape, const flo
             for (long j = 0; j < S; j++)
                 for (long k = 0; k < K; k += LANES) __builtin_prefetch(q + D + j * R + k + ahead);
         }
+    }
 }
 
 /// dbias += P ⊙ (dP − δ) along the diagonals of a column of `keys` vectors, of which `lanes` lanes are queries.
@@ -231,9 +193,11 @@ DISPATCH void fanoise_attention_backward(
     float *q_rows = dq + block * W, *k_rows = q_rows + rows_size, *dy_rows = k_rows + rows_size, *dk = dy_rows + rows_size;
     float *dv = dk + rows_size, *q_panels = dv + rows_size, *dy_panels = q_panels + panels_size;
     float *lse = dy_panels + panels_size, *delta = lse + rounded(shape.longest);
-    for (long s = 0; s < shape.sequences; s++)
+    short_attention_backward(shape, dy, qkv, log_sum_exp, dqkv, scratch);
+    for (long s = 0; s < shape.sequences; s++) {
+        const long first = shape.offsets[s], S = shape.offsets[s + 1] - first;
+        if (attention_is_short(shape, S)) continue;
         for (long h = 0; h < H; h++) {
-            const long first = shape.offsets[s], S = shape.offsets[s + 1] - first;
             const long ahead = next_head(h, H, K, S, R), ahead_out = next_head(h, H, K, S, D);
             const long stride = balanced(rounded(S) / LANES, BLOCK_VECTORS) * LANES;
             const float *q = qkv + first * R + h * K, *out = y + first * D + h * K, *dout = dy + first * D + h * K;
@@ -290,4 +254,5 @@ DISPATCH void fanoise_attention_backward(
             for (long j = 0; j < S; j++)
                 for (long k = 0; k < K; k += LANES) __builtin_prefetch(q + 2 * D + j * R + k + ahead);
         }
+    }
 }

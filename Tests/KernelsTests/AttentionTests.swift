@@ -81,7 +81,12 @@ struct AttentionOracle {
 }
 
 struct AttentionTests {
-    static let packings: [[Int]] = [[1], [5], [17], [2], [64], [130], [1, 5, 17, 2, 64, 130], [0, 3, 0], []]
+    /// Short and long sequences, alone and mixed; more pairs of a sequence and a head than go side by side; both sides of what is short.
+    static let packings: [[Int]] = [
+        [1], [5], [17], [2], [64], [130], [1, 5, 17, 2, 64, 130], [0, 3, 0], [],
+        [7, 7, 3, 7, 7, 7, 3, 7, 7, 7, 7, 7, 3],
+        [32, 33, 16, 17, 8, 9, 31],
+    ]
 
     static func offsets(_ lengths: [Int]) -> [Int] { lengths.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) } }
 
@@ -185,6 +190,25 @@ struct AttentionTests {
         let second = run(oracle, qkv, dy)
         #expect(first.y.array[..<(10 * 64)] == second.y.array[..<(10 * 64)])
         #expect(first.y.array[(10 * 64)...] != second.y.array[(10 * 64)...])
+    }
+
+    /// A sequence's results are the same to the bit whatever is beside it.
+    @Test(arguments: [false, true])
+    func companyDoesNotMatter(causal: Bool) {
+        let lengths = [17, 4, 17, 17, 40, 4, 17, 17, 17, 4, 17]
+        let together = AttentionOracle(offsets: Self.offsets(lengths), heads: 3, width: 60, causal: causal)
+        let rows = lengths.reduce(0, +)
+        let (qkv, dy) = (sample(rows * 180, 15), sample(rows * 60, 16))
+        let all = run(together, qkv, dy)
+        for (start, length) in zip(together.offsets, lengths) {
+            let end = start + length
+            let alone = run(
+                AttentionOracle(offsets: [0, length], heads: 3, width: 60, causal: causal),
+                qkv[start * 180..<end * 180], dy[start * 60..<end * 60])
+            #expect(alone.y.array == all.y[start * 60..<end * 60].array)
+            #expect(alone.logSumExp.array == all.logSumExp[start * 3..<end * 3].array)
+            #expect(alone.dqkv.array == all.dqkv[start * 180..<end * 180].array)
+        }
     }
 
     private func run(_ shape: AttentionOracle, _ qkv: Floats, _ dy: Floats) -> (

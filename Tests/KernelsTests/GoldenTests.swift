@@ -93,17 +93,16 @@ struct GoldenTests {
             plant(&wrong)
             #expect(worstError(wrong, golden).error > tolerance)
         }
-        // A gradient that forgets the softmax's normalisation, δ = 0, is what a careless backward gives.
+        // Probabilities that are not normalised, a log-sum-exp of 0, are what a careless backward has.
         let oracle = AttentionOracle(offsets: [0, 2, 5], heads: 2, width: 8, causal: false)
         let numeric = centralDifferences(at: ramp(120, 5).doubles) {
             weighted(oracle.forward($0).y, ramp(40, 6).doubles)
         }
-        let (y, lse, dqkv) = (
-            Floats(repeating: 0, count: 40), Floats(oracle.forward(ramp(120, 5).doubles).logSumExp.map { Float($0) }),
-            unwritten(120)
-        )
+        let y = Floats(oracle.forward(ramp(120, 5).doubles).y.map { Float($0) })
+        let dqkv = unwritten(120)
         attentionBackward(
-            dy: ramp(40, 6), qkv: ramp(120, 5), y: y, logSumExp: lse, offsets: [0, 2, 5], heads: 2, width: 8,
+            dy: ramp(40, 6), qkv: ramp(120, 5), y: y, logSumExp: Floats(repeating: 0, count: 10), offsets: [0, 2, 5],
+            heads: 2, width: 8,
             causal: false, into: dqkv)
         #expect(worstError(dqkv.doubles, numeric).error > 0.01)
         #expect(worstError(truth, numeric).error <= tolerance)
