@@ -60,40 +60,44 @@ static int next_group(fanoise_attention_shape shape, walk *at, group *g) {
     return g->count > 0;
 }
 
-/// Copies the pairs' rows, `stride` apart, side by side: element (position, k) of a lane.
-INLINE void gather(const group *g, const float *source, long stride, long K, float *target) {
+/// Copies the pairs' rows, `stride` apart, side by side: element (position, k) of a lane; of so many parts, D apart, each to a
+/// matrix of its own. A row's parts are read together, as they lie in memory.
+INLINE void gather(const group *g, const float *source, long stride, const int parts, long D, long K, float *const targets[]) {
     const long W = row_vectors(K);
     const float *from[LANES];
     for (int l = 0; l < LANES; l++) from[l] = source + g->first[l] * stride + g->head[l] * K;
     for (long t = 0; t < g->positions; t++)
-        for (long k = 0; k < K; k += LANES) {
-            const long part = K - k < LANES ? K - k : 0;
-            v16 block[LANES];
+        for (int p = 0; p < parts; p++)
+            for (long k = 0; k < K; k += LANES) {
+                const long part = K - k < LANES ? K - k : 0, offset = t * stride + p * D + k;
+                v16 block[LANES];
 #pragma clang loop unroll(full)
-            for (int l = 0; l < LANES; l++) block[l] = get(from[l] + t * stride + k, part);
-            transpose(block);
+                for (int l = 0; l < LANES; l++) block[l] = get(from[l] + offset, part);
+                transpose(block);
 #pragma clang loop unroll(full)
-            for (int i = 0; i < LANES; i++)
-                if (k + i < K) store(target + (t * W + k + i) * LANES, block[i]);
-        }
+                for (int i = 0; i < LANES; i++)
+                    if (k + i < K) store(targets[p] + (t * W + k + i) * LANES, block[i]);
+            }
 }
 
 /// The way back.
-INLINE void scatter(const group *g, const float *source, long K, float *target, long stride) {
+INLINE void scatter(const group *g, float *const sources[], const int parts, long D, long K, float *target, long stride) {
     const long W = row_vectors(K);
     float *to[LANES];
     for (int l = 0; l < LANES; l++) to[l] = target + g->first[l] * stride + g->head[l] * K;
     for (long t = 0; t < g->positions; t++)
-        for (long k = 0; k < K; k += LANES) {
-            const long part = K - k < LANES ? K - k : 0;
-            v16 block[LANES];
+        for (int p = 0; p < parts; p++)
+            for (long k = 0; k < K; k += LANES) {
+                const long part = K - k < LANES ? K - k : 0, offset = t * stride + p * D + k;
+                v16 block[LANES];
 #pragma clang loop unroll(full)
-            for (int i = 0; i < LANES; i++) block[i] = k + i < K ? load(source + (t * W + k + i) * LANES) : (v16)0.0f;
-            transpose(block);
+                for (int i = 0; i < LANES; i++)
+                    block[i] = k + i < K ? load(sources[p] + (t * W + k + i) * LANES) : (v16)0.0f;
+                transpose(block);
 #pragma clang loop unroll(full)
-            for (int l = 0; l < LANES; l++)
-                if (l < g->count) put(to[l] + t * stride + k, block[l], part);
-        }
+                for (int l = 0; l < LANES; l++)
+                    if (l < g->count) put(to[l] + offset, block[l], part);
+            }
 }
 
 /// One operand of a product: element (i, j) is the vector at (i row + j column).
@@ -144,9 +148,7 @@ DISPATCH void short_attention_forward(fanoise_attention_shape shape, const float
     walk at = {1, 0, 0};
     for (group g; next_group(shape, &at, &g);) {
         const long S = g.positions, height = balanced(S, TILE_ROWS);
-        gather(&g, qkv, R, K, q);
-        gather(&g, qkv + D, R, K, k);
-        gather(&g, qkv + 2 * D, R, K, v);
+        gather(&g, qkv, R, 3, D, K, (float *[]){q, k, v});
         for (long i = 0; i < S; i += height) {
             const long rows = least(height, S - i), keys = shape.causal ? i + rows : S;
             float *here = q + i * W * LANES;
@@ -161,7 +163,7 @@ DISPATCH void short_attention_forward(fanoise_attention_shape shape, const float
             // The outputs take the place of queries that are done with.
             lane_product(rows, K, 0, keys, (lanes){p, S, 1}, (lanes){v, W, 1}, here, W);
         }
-        scatter(&g, q, K, y, D);
+        scatter(&g, (float *[]){q}, 1, D, K, y, D);
     }
 }
 
@@ -189,10 +191,8 @@ DISPATCH void short_attention_backward(
     for (group g; next_group(shape, &at, &g);) {
         const long S = g.positions, height = balanced(S, TILE_ROWS);
         float *ds = p + S * S * LANES;
-        gather(&g, qkv, R, K, q);
-        gather(&g, qkv + D, R, K, k);
-        gather(&g, qkv + 2 * D, R, K, v);
-        gather(&g, dy, D, K, change);
+        gather(&g, qkv, R, 3, D, K, (float *[]){q, k, v});
+        gather(&g, dy, D, 1, D, K, (float *[]){change});
         for (long i = 0; i < S; i += height) {
             const long rows = least(height, S - i), keys = shape.causal ? i + rows : S;
             float *p_rows = p + i * S * LANES, *ds_rows = ds + i * S * LANES;
@@ -216,8 +216,6 @@ DISPATCH void short_attention_backward(
         for (long j = 0; j < S; j += height)
             lane_product(
                 least(height, S - j), K, shape.causal ? j : 0, S, (lanes){ds + j * LANES, 1, S}, (lanes){q, W, 1}, k + j * W * LANES, W);
-        scatter(&g, change, K, dqkv, R);
-        scatter(&g, k, K, dqkv + D, R);
-        scatter(&g, v, K, dqkv + 2 * D, R);
+        scatter(&g, (float *[]){change, k, v}, 3, D, K, dqkv, R);
     }
 }
