@@ -153,15 +153,16 @@ INLINE void pack_strips(const float *a, long stride, long depth, long rows, long
     if (sums) FOR_VECTORS(r, rows, part, { put(sums + r, get(sums + r, part) + totals[r / LANES], part); });
 }
 
-/// C = Σ_k A(r, k) B(k, ·), added to C where asked, for one register tile; constants after inlining. A(r, k) = a[r ar + k ak].
+/// C = alpha Σ_k A(r, k) B(k, ·), added to C where asked, for one register tile; sizes are constants after inlining. A(r, k) = a[r ar + k ak];
+/// row k of B begins at b[k bk]. A bias, which needs an alpha of 1, is what the sums begin with.
 INLINE void tile(
-    const int rows, const int vectors, long depth, const float *restrict a, long ar, long ak, const float *restrict b, float alpha,
-    int accumulate, float *restrict c, long cr, requests *wanted) {
+    const int rows, const int vectors, long depth, const float *restrict a, long ar, long ak, const float *restrict b, long bk, float alpha,
+    int accumulate, float *restrict c, long cr, const float *bias, requests *wanted) {
     v16 total[MOST_ROWS][MOST_VECTORS];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) total[r][v] = (v16)0.0f;
+        for (int v = 0; v < vectors; v++) total[r][v] = bias ? load(bias + v * LANES) : (v16)0.0f;
     long distance[MOST_ROWS];
     row_distances(rows, ar, distance);
 #pragma clang loop unroll(disable)
@@ -176,7 +177,7 @@ INLINE void tile(
         }
         ask_for(&wanted->a);
         ask_for(&wanted->b);
-        add_products(rows, vectors, to - from, a + from * ak, distance, ak, b + from * vectors * LANES, vectors * LANES, LANES, total);
+        add_products(rows, vectors, to - from, a + from * ak, distance, ak, b + from * bk, bk, LANES, total);
     }
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
@@ -188,12 +189,12 @@ INLINE void tile(
 }
 
 #define TILE(R, V)                                                                                                                      \
-    case R * 4 + V: tile(R, V, depth, a, ar, ak, b, alpha, accumulate, c, cr, wanted); break;
+    case R * 4 + V: tile(R, V, depth, a, ar, ak, b, bk, alpha, accumulate, c, cr, bias, wanted); break;
 
 /// The same for any size of tile.
 INLINE void any_tile(
-    long rows, long vectors, long depth, const float *a, long ar, long ak, const float *b, float alpha, int accumulate, float *c, long cr,
-    requests *wanted) {
+    long rows, long vectors, long depth, const float *a, long ar, long ak, const float *b, long bk, float alpha, int accumulate, float *c,
+    long cr, const float *bias, requests *wanted) {
     switch (rows * 4 + vectors) {
         TILE(8, 3) TILE(8, 2) TILE(8, 1) TILE(7, 3) TILE(7, 2) TILE(7, 1) TILE(6, 3) TILE(6, 2) TILE(6, 1) TILE(5, 3) TILE(5, 2) TILE(5, 1)
         TILE(4, 3) TILE(4, 2) TILE(4, 1) TILE(3, 3) TILE(3, 2) TILE(3, 1) TILE(2, 3) TILE(2, 2) TILE(2, 1) TILE(1, 3) TILE(1, 2) TILE(1, 1)
@@ -214,13 +215,21 @@ DISPATCH static void vector_product(
     float *edge = scratch + deep * wide, *strips = edge + MOST_ROWS * MOST_VECTORS * LANES;
     const long group = STRIP_ROWS / most.rows * most.rows;
     requests wanted = requests_of(epilogue, c, c_stride);
+    // The sums begin with the bias: nothing is left of it for afterwards.
+    fanoise_epilogue after = epilogue ? *epilogue : (fanoise_epilogue){0};
+    const float *first_bias = alpha == 1 ? after.bias : 0;
+    if (first_bias) after.bias = 0;
     for (long k = 0; k < depth; k += deep) {
         const long depth_here = least(deep, depth - k);
         const int adds = accumulate || k > 0, last = k + deep >= depth;
+        const float *bias = k == 0 ? first_bias : 0;
         for (long j = 0; j < columns; j += wide) {
             const long columns_here = least(wide, columns - j), vectors = blocks(columns_here, LANES);
             const long panels = blocks(vectors, most.vectors);
-            if (b_transposed) pack_columns_of_b(b + j * b_stride + k, b_stride, depth_here, columns_here, most.vectors, scratch);
+            // Rows of few columns fit the second cache as they lie. Beside strips of A they are not worth a copy.
+            const int stays = a_transposed && !b_transposed && columns_here % LANES == 0 && depth_here * b_stride <= BLOCK_FLOATS;
+            if (stays) (void)0;
+            else if (b_transposed) pack_columns_of_b(b + j * b_stride + k, b_stride, depth_here, columns_here, most.vectors, scratch);
             else pack_rows_of_b(b + k * b_stride + j, b_stride, depth_here, columns_here, most.vectors, scratch);
             const long next_j = j + wide < columns ? j + wide : 0, next_k = next_j ? k : k + deep;
             const long next_columns = least(wide, columns - next_j), next_depth = least(deep, depth - next_k);
@@ -251,22 +260,26 @@ DISPATCH static void vector_product(
                 float *c_here = c + i * c_stride + j;
                 for (long p = 0; p < panels; p++) {
                     const long first = panel_start(p, vectors, most.vectors), width = panel_start(p + 1, vectors, most.vectors) - first;
-                    const float *panel = scratch + first * LANES * depth_here;
+                    const float *panel = stays ? b + k * b_stride + j + first * LANES : scratch + first * LANES * depth_here;
+                    const long bk = stays ? b_stride : width * LANES;
                     const long present = columns_here - first * LANES;
                     wanted.c = c_here + first * LANES;
                     if (present >= width * LANES) {
-                        any_tile(height, width, depth_here, a_here, ar, ak, panel, alpha, adds, c_here + first * LANES, c_stride, &wanted);
+                        any_tile(
+                            height, width, depth_here, a_here, ar, ak, panel, bk, alpha, adds, c_here + first * LANES, c_stride,
+                            bias ? bias + j + first * LANES : 0, &wanted);
                     } else {
-                        any_tile(height, width, depth_here, a_here, ar, ak, panel, alpha, 0, edge, width * LANES, &wanted);
+                        any_tile(height, width, depth_here, a_here, ar, ak, panel, bk, alpha, 0, edge, width * LANES, 0, &wanted);
                         for (long r = 0; r < height; r++)
                             FOR_VECTORS(x, present, part, {
                                 float *to = c_here + r * c_stride + first * LANES + x;
                                 v16 value = load(edge + r * width * LANES + x);
+                                if (bias) value += get(bias + j + first * LANES + x, part);
                                 put(to, adds ? get(to, part) + value : value, part);
                             });
                     }
                 }
-                if (last && epilogue) finish(epilogue, i, j, height, columns_here, c_here, c_stride);
+                if (last && epilogue) finish(&after, i, j, height, columns_here, c_here, c_stride);
             }
         }
     }
