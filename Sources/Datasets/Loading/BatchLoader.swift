@@ -30,7 +30,7 @@ public final class BatchLoader {
     ///   - steps: the steps to come, counted from 1; a resumed run begins where it stopped.
     ///   - maximumNegatives: negatives of a row used at most; a batch uses as many as the richest row of its sources has.
     ///   - prefetch: batches prepared ahead; with 0, `next()` prepares them itself.
-    ///   - cacheBytes: memory for decoded pictures.
+    ///   - cacheBytes: memory for decoded pictures and rows.
     /// - Throws: `Failure(.configuration)` if a column holds something else than its preparation expects.
     public init(
         source: any PairSource, sampler: GlobalSampler, preparation: PairPreparation, seed: UInt64, rank: Int = 0,

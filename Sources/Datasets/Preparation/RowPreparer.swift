@@ -40,7 +40,8 @@ public struct PairPreparation: Sendable {
 /// the next readable row of its source: the batch keeps its size, on any number of ranks. May be used from several threads.
 final class RowPreparer: Sendable {
     let source: any PairSource
-    private let store: PictureStore
+    private let pictures: PictureStore
+    private let rows: RowStore
     private let sides: [Side]
     private let negatives: RandomField
     private let parts: [SourcePart]
@@ -89,11 +90,14 @@ final class RowPreparer: Sendable {
         self.source = source
         parts = source.parts
         negatives = RandomField(seed: seed, purpose: .negatives)
-        store = PictureStore(byteLimit: cacheBytes)
+        // Rows are small beside pictures, and sooner read again.
+        let rowBytes = cacheBytes / 8
+        pictures = PictureStore(byteLimit: cacheBytes - rowBytes)
+        rows = RowStore(source, byteLimit: rowBytes)
         sides = [preparation.query, preparation.target].enumerated().map { Side($1, index: UInt32($0), seed: seed) }
     }
 
-    var kept: (pictures: Int, bytes: Int) { store.kept }
+    var kept: (pictures: Int, bytes: Int) { pictures.kept }
 
     /// Training rows of a rank.
     struct Rows {
@@ -127,7 +131,7 @@ final class RowPreparer: Sendable {
                 || sides[1].needsAlternatives(step: step, row: first)
             var passed: Set<Int> = []
             let (index, found) = try readable(row, &replaced) { index in
-                let content = try source.row(index, alternatives: alternatives)
+                let content = try self.rows.row(index, alternatives: alternatives)
                 let chosen = try choose(
                     count, of: content, row: index, step: step, globalRow: globalRow, &passed)
                 return (
@@ -163,7 +167,7 @@ final class RowPreparer: Sendable {
             for place in 0..<count {
                 let draw = negatives.integer(below: others.count, step: step, row: globalRow, column: place)
                 let (index, other) = try readable(others.lowerBound + draw, &replaced) {
-                    try source.row($0, alternatives: false)
+                    try rows.row($0, alternatives: false)
                 }
                 chosen.append(Negative(other.target, id: source.ids[index]))
             }
@@ -187,7 +191,7 @@ final class RowPreparer: Sendable {
     /// - Parameter side: 0 for queries, 1 for targets.
     func plain(rows: some Sequence<Int>, side: Int) throws -> SideBatch {
         let prepared = try rows.map {
-            let row = try source.row($0, alternatives: false)
+            let row = try self.rows.row($0, alternatives: false)
             return side == 0
                 ? try prepare(row.query, row.queryPrefix, row.place, side: 0, step: nil, row: 0)
                 : try prepare(row.target, row.targetPrefix, row.place, side: 1, step: nil, row: 0)
@@ -243,7 +247,7 @@ final class RowPreparer: Sendable {
         switch (side.preparation, content) {
         case (.pictures(let preparation), .picture(let location)):
             let draw = step.map { RowDraw(field: side.augmentation, step: $0, row: row) }
-            do { return .pixels(try store.pixels(location, preparation, draw: draw)) } catch let failure as Failure {
+            do { return .pixels(try pictures.pixels(location, preparation, draw: draw)) } catch let failure as Failure {
                 throw Failure(failure.kind, "\(place): \(failure.message)")
             }
         case (.text(let preparation), .text(let name, let alternatives)):

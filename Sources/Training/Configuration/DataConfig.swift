@@ -103,7 +103,7 @@ extension RunConfig.Data: ConfigSection {
             "Share of rows above which skipping ends the run.")
         keys.value(
             "cache", &cache, allowed: .atLeast(ByteCount(bytes: 0)), effect: .bookkeeping,
-            "Memory of one rank for decoded pictures.")
+            "Memory of one rank for decoded pictures, and for rows as they were read (an eighth of it).")
         keys.value(
             "prefetch", &prefetch, allowed: .within(0...64), effect: .bookkeeping,
             "Batches prepared ahead; 0 prepares them in the step.")
