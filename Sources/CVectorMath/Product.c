@@ -123,6 +123,21 @@ INLINE void pack_columns_of_b(const float *b, long stride, long depth, long colu
     }
 }
 
+/// Either, of the block of B that begins at (k, j).
+INLINE void pack_b(
+    int transposed, const float *b, long stride, long k, long j, long depth, long columns, long most, float *panels) {
+    if (transposed) pack_columns_of_b(b + j * stride + k, stride, depth, columns, most, panels);
+    else pack_rows_of_b(b + k * stride + j, stride, depth, columns, most, panels);
+}
+
+/// The block of B that comes next; none has no depth.
+INLINE upcoming upcoming_block(
+    int transposed, const float *b, long stride, long k, long j, long depth, long columns, long turns) {
+    if (depth <= 0) return (upcoming){0};
+    return transposed ? upcoming_rows(b + j * stride + k, stride, columns, depth, turns)
+                      : upcoming_rows(b + k * stride + j, stride, depth, columns, turns);
+}
+
 /// Copies `rows` columns of an A that is stored transposed, K×M, to strips of `most`: row k of a strip holds its columns side by side. Adds
 /// the sum of each column to `sums`, where they are wanted: no memory is read for them alone.
 INLINE void pack_strips(const float *a, long stride, long depth, long rows, long most, float *strips, float *sums) {
@@ -201,6 +216,17 @@ INLINE void any_tile(
     }
 }
 
+/// C (+)= the `present` columns of a tile of `width` vectors that lie beside it, and the bias.
+INLINE void copy_edge(
+    const float *edge, long width, long rows, long present, const float *bias, int accumulate, float *c, long c_stride) {
+    for (long r = 0; r < rows; r++, edge += width * LANES, c += c_stride)
+        FOR_VECTORS(x, present, part, {
+            v16 value = load(edge + x);
+            if (bias) value += get(bias + x, part);
+            put(c + x, accumulate ? get(c + x, part) + value : value, part);
+        });
+}
+
 static long vector_product_scratch(long columns, long depth, int a_transposed) {
     const tile_shape most = best_tile();
     const long deep = block_depth(depth, a_transposed);
@@ -228,16 +254,10 @@ DISPATCH static void vector_product(
             const long panels = blocks(vectors, most.vectors);
             // Rows of few columns fit the second cache as they lie. Beside strips of A they are not worth a copy.
             const int stays = a_transposed && !b_transposed && columns_here % LANES == 0 && depth_here * b_stride <= BLOCK_FLOATS;
-            if (stays) (void)0;
-            else if (b_transposed) pack_columns_of_b(b + j * b_stride + k, b_stride, depth_here, columns_here, most.vectors, scratch);
-            else pack_rows_of_b(b + k * b_stride + j, b_stride, depth_here, columns_here, most.vectors, scratch);
+            if (!stays) pack_b(b_transposed, b, b_stride, k, j, depth_here, columns_here, most.vectors, scratch);
             const long next_j = j + wide < columns ? j + wide : 0, next_k = next_j ? k : k + deep;
-            const long next_columns = least(wide, columns - next_j), next_depth = least(deep, depth - next_k);
-            wanted.b = (upcoming){0};
-            if (next_depth > 0 && b_transposed)
-                wanted.b = upcoming_rows(b + next_j * b_stride + next_k, b_stride, next_columns, next_depth, rows * panels);
-            else if (next_depth > 0)
-                wanted.b = upcoming_rows(b + next_k * b_stride + next_j, b_stride, next_depth, next_columns, rows * panels);
+            wanted.b = upcoming_block(
+                b_transposed, b, b_stride, next_k, next_j, least(deep, depth - next_k), least(wide, columns - next_j), rows * panels);
             for (long i = 0, height; i < rows; i += height) {
                 height = least(most.rows, rows - i);
                 const float *a_here = a + i * a_stride + k;
@@ -263,20 +283,14 @@ DISPATCH static void vector_product(
                     const float *panel = stays ? b + k * b_stride + j + first * LANES : scratch + first * LANES * depth_here;
                     const long bk = stays ? b_stride : width * LANES;
                     const long present = columns_here - first * LANES;
-                    wanted.c = c_here + first * LANES;
+                    const float *begun = bias ? bias + j + first * LANES : 0;
+                    float *to = c_here + first * LANES;
+                    wanted.c = to;
                     if (present >= width * LANES) {
-                        any_tile(
-                            height, width, depth_here, a_here, ar, ak, panel, bk, alpha, adds, c_here + first * LANES, c_stride,
-                            bias ? bias + j + first * LANES : 0, &wanted);
+                        any_tile(height, width, depth_here, a_here, ar, ak, panel, bk, alpha, adds, to, c_stride, begun, &wanted);
                     } else {
                         any_tile(height, width, depth_here, a_here, ar, ak, panel, bk, alpha, 0, edge, width * LANES, 0, &wanted);
-                        for (long r = 0; r < height; r++)
-                            FOR_VECTORS(x, present, part, {
-                                float *to = c_here + r * c_stride + first * LANES + x;
-                                v16 value = load(edge + r * width * LANES + x);
-                                if (bias) value += get(bias + j + first * LANES + x, part);
-                                put(to, adds ? get(to, part) + value : value, part);
-                            });
+                        copy_edge(edge, width, height, present, begun, adds, to, c_stride);
                     }
                 }
                 if (last && epilogue) finish(&after, i, j, height, columns_here, c_here, c_stride);
