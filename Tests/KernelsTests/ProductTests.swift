@@ -66,7 +66,9 @@ struct ProductTests {
     }
 
     /// In the last, with more blocks of columns than rows that are packed beside them.
-    @Test(arguments: [(61, 130, 900), (3, 17, 5), (97, 33, 64), (64, 1056, 32)], GemmTests.transpositions.indices)
+    @Test(
+        arguments: [(61, 130, 900), (61, 48, 900), (3, 17, 5), (97, 33, 64), (64, 1056, 32)],
+        GemmTests.transpositions.indices)
     func rowsDoNotDependOnTheirBatch(shape: (m: Int, n: Int, k: Int), which: Int) {
         for unit in ProductUnit.present { rowsDoNotDependOnTheirBatch(shape, which, unit) }
     }
@@ -117,7 +119,7 @@ struct ProductTests {
     }
 
     @Test(
-        arguments: [(1, 1, 1), (19, 50, 33), (40, 520, 800)],
+        arguments: [(1, 1, 1), (19, 50, 33), (40, 520, 800), (9, 900, 40)],
         [(true, true), (true, false), (false, true), (false, false)])
     func whatFollowsAProduct(shape: (rows: Int, inputs: Int, outputs: Int), has: (bias: Bool, residual: Bool)) {
         let (rows, inputs, outputs) = shape
