@@ -2,7 +2,7 @@
 // are cut among threads (Kernels/Gemm.swift).
 //
 // Shapes: C_MN (+)= A_MK · B_KN. B is copied, a block at a time, to panels that one register tile is wide and that stay in the second
-// cache; strips of A, one tile high, stay in the first. The blocks of K depend on K alone: an element of C is the same sum in the same
+// cache, unless its rows are so short that they stay there as they lie; strips of A, one tile high, stay in the first. The blocks of K depend on K alone: an element of C is the same sum in the same
 // order whatever M and N are, so a row's result does not depend on how many rows are computed with it.
 // Source of the scheme: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34 (3), 2008.
 #include "Product.h"
@@ -216,13 +216,11 @@ INLINE void any_tile(
     }
 }
 
-/// C (+)= the `present` columns of a tile of `width` vectors that lie beside it, and the bias.
-INLINE void copy_edge(
-    const float *edge, long width, long rows, long present, const float *bias, int accumulate, float *c, long c_stride) {
+/// C (+)= the `present` columns of a tile of `width` vectors that lie beside it.
+INLINE void copy_edge(const float *edge, long width, long rows, long present, int accumulate, float *c, long c_stride) {
     for (long r = 0; r < rows; r++, edge += width * LANES, c += c_stride)
         FOR_VECTORS(x, present, part, {
-            v16 value = load(edge + x);
-            if (bias) value += get(bias + x, part);
+            const v16 value = load(edge + x);
             put(c + x, accumulate ? get(c + x, part) + value : value, part);
         });
 }
@@ -289,8 +287,12 @@ DISPATCH static void vector_product(
                     if (present >= width * LANES) {
                         any_tile(height, width, depth_here, a_here, ar, ak, panel, bk, alpha, adds, to, c_stride, begun, &wanted);
                     } else {
-                        any_tile(height, width, depth_here, a_here, ar, ak, panel, bk, alpha, 0, edge, width * LANES, 0, &wanted);
-                        copy_edge(edge, width, height, present, begun, adds, to, c_stride);
+                        // The bias must not be read past its end, nor come last where it comes first elsewhere.
+                        float padded[MOST_VECTORS * LANES];
+                        if (begun) FOR_VECTORS(x, present, part, { store(padded + x, get(begun + x, part)); });
+                        any_tile(
+                            height, width, depth_here, a_here, ar, ak, panel, bk, alpha, 0, edge, width * LANES, begun ? padded : 0, &wanted);
+                        copy_edge(edge, width, height, present, adds, to, c_stride);
                     }
                 }
                 if (last && epilogue) finish(&after, i, j, height, columns_here, c_here, c_stride);

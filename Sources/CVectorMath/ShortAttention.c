@@ -2,7 +2,8 @@
 //
 // Shapes: a group is up to sixteen pairs of a sequence and a head, all of S positions, K head width. The pairs lie side by side: an element of
 // a matrix is a vector with a lane for each pair. Vectors along positions, as in Attention.c, would be half empty (17 tokens of a picture need
-// two), and its small products are mostly beginnings and ends; here every lane of every product is of use, and hidden keys cost nothing.
+// two), and its small products are mostly beginnings and ends. Here every lane of a full group is of use, and of hidden keys only those in a
+// query's own register tile are computed. A group that is not full repeats its first pair.
 //
 // A lane's arithmetic does not depend on what is beside it.
 #include "Attention.h"
@@ -55,9 +56,10 @@ static int next_group(fanoise_attention_shape shape, walk *at, group *g) {
         }
         if (g->count) break;
     }
+    if (!g->count) return 0;
     g->positions = at->positions;
     for (long l = g->count; l < LANES; l++) g->first[l] = g->first[0], g->head[l] = g->head[0];
-    return g->count > 0;
+    return 1;
 }
 
 /// Copies the pairs' rows, `stride` apart, side by side: element (position, k) of a lane; of so many parts, D apart, each to a

@@ -84,12 +84,15 @@ final class Heartbeat: Sendable {
     /// Replaces a file whole, without waiting for the disk as `Data.write` and `RunFolder.write` do: steps wait for the heartbeat.
     private static func replace(_ path: String, by text: String) -> Bool {
         let next = (path as NSString).deletingLastPathComponent + "/.heartbeat.json"
-        let descriptor = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        // One that a killed process left, perhaps of another user.
+        unlink(next)
+        let descriptor = open(next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { return false }
         let bytes = Array(text.utf8)
         let written = Foundation.write(descriptor, bytes, bytes.count)
-        close(descriptor)
-        if written == bytes.count, rename(next, path) == 0 { return true }
+        // File systems of a network say no more than here that they are full.
+        let isClosed = close(descriptor) == 0
+        if written == bytes.count, isClosed, rename(next, path) == 0 { return true }
         unlink(next)
         return false
     }

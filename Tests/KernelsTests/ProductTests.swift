@@ -155,6 +155,27 @@ struct ProductTests {
         #expect(y.array == expected.array, "in place")
     }
 
+    /// What a sum begins with is the same wherever rows or columns are cut, among threads or at the edge of a tile.
+    @Test func rowsWithABiasDoNotDependOnTheirBatch() {
+        let (inputs, outputs) = (1536, 390)
+        let x = sample(40 * inputs, 1)
+        let (weight, bias) = (sample(outputs * inputs, 2), sample(outputs, 3))
+        let before = blasThreads()
+        defer { setBLASThreads(before) }
+        var results: [[Float]] = []
+        for rows in [1, 20, 40] {
+            for threads in [1, 3, 5] {
+                setBLASThreads(threads)
+                let y = Floats(count: rows * outputs)
+                linearForward(
+                    x[0..<rows * inputs], weight: weight, bias: bias, rows: rows, inputs: inputs, outputs: outputs,
+                    into: y)
+                results.append(y.array)
+            }
+        }
+        for result in results { #expect(result[...] == results[results.count - 1][..<result.count]) }
+    }
+
     /// To the bit the same as one after the other, so that an activation computed again is the one that was.
     @Test(arguments: [(1, 1, 1), (19, 50, 33), (70, 520, 40)], Activation.allCases)
     func backThroughAnActivation(shape: (rows: Int, inputs: Int, outputs: Int), activation: Activation) {

@@ -8,14 +8,13 @@ import Synchronization
 /// What came first stays, as in `PictureStore`, and what is kept never changes what a row is. Rows of features are not kept: they are
 /// mapped from files, or in memory already. May be used from several threads.
 final class RowStore: Sendable {
-    private struct Kept {
-        var row: PairRow
-        /// Whether it came with all its captions.
-        var isWhole: Bool
-        var bytes: Int
+    /// With all captions and without is not the same: where they are there, one of them may be shown.
+    private struct Key: Hashable {
+        let index: Int
+        let alternatives: Bool
     }
     private struct State {
-        var rows: [Int: Kept] = [:]
+        var rows: [Key: PairRow] = [:]
         var bytes = 0
     }
     private let source: any PairSource
@@ -32,14 +31,14 @@ final class RowStore: Sendable {
 
     /// As `PairSource.row`.
     func row(_ index: Int, alternatives: Bool) throws -> PairRow {
-        if let kept = state.withLock({ $0.rows[index] }), kept.isWhole || !alternatives { return kept.row }
+        let key = Key(index: index, alternatives: alternatives)
+        if let row = state.withLock({ $0.rows[key] }) { return row }
         let row = try source.row(index, alternatives: alternatives)
         guard let bytes = row.memory else { return row }
         state.withLock { state in
-            let all = state.bytes + bytes - (state.rows[index]?.bytes ?? 0)
-            guard all <= byteLimit else { return }
-            state.rows[index] = Kept(row: row, isWhole: alternatives, bytes: bytes)
-            state.bytes = all
+            guard state.bytes + bytes <= byteLimit, state.rows[key] == nil else { return }
+            state.rows[key] = row
+            state.bytes += bytes
         }
         return row
     }
