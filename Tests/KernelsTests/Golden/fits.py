@@ -1,4 +1,4 @@
-"""Fits the polynomials of Sources/CVectorMath: minimax in the relative error, by Lawson's reweighted least squares.
+"""Fits the polynomials and rational functions of Sources/CVectorMath: minimax in a weighted error, by Lawson's reweighted least squares.
 
     python fits.py        (numpy, mpmath)
 """
@@ -19,8 +19,29 @@ def lawson(basis, target, weight, iterations=200):
     return c, error.max()
 
 
+def lawson_rational(t, degrees, target, weight, iterations=400):
+    """P and Q of P(t) / Q(t), Q(0) = 1, and the largest |weight (P / Q - target)|: Q's values of one turn weigh the linear problem of the next."""
+    a, b = (np.vander(t, degree + 1, increasing=True) for degree in degrees)
+    w, q, best = np.ones(len(t)), np.ones(len(t)), None
+    for turn in range(iterations):
+        row = weight / q * np.sqrt(w)
+        matrix = np.hstack([a, -b[:, 1:] * target[:, None]]) * row[:, None]
+        scale = np.linalg.norm(matrix, axis=0)
+        c, *_ = np.linalg.lstsq(matrix / scale, target * row, rcond=1e-17)
+        c /= scale
+        numerator, denominator = c[: degrees[0] + 1], np.concatenate([[1], c[degrees[0] + 1 :]])
+        q = b @ denominator
+        error = np.abs(weight * (a @ numerator / q - target))
+        if best is None or error.max() < best[2]:
+            best = numerator, denominator, error.max()
+        if turn > 5:
+            w *= error / error.max() + 1e-7
+            w /= w.mean()
+    return best
+
+
 def show(name, coefficients, error):
-    print(name, [float(np.float32(v)) for v in coefficients], f"largest relative error {error:.2g}")
+    print(name, [float(np.float32(v)) for v in coefficients], f"largest error {error:.2g}")
 
 
 # e^r = 1 + r + r^2 q(r) for |r| <= ln 2 / 2.
@@ -34,8 +55,10 @@ r = np.cos(np.pi * (np.arange(801) + 0.5) / 801) * 0.5 * 1.001
 q = np.array([float((mp.mpf(2) ** x - 1) / x) for x in map(mp.mpf, r)])
 show("2^r: q", *lawson(np.vander(r, 6, increasing=True), q, r * np.exp2(-r)))
 
-# Phi(-t) = e^(-t^2/2) u p(u), u = 1 / (1 + 0.35 t), for 0 <= t <= 14.
-u = np.linspace(1 / (1 + 0.35 * 14), 1, 1500)
-t = (1 / u - 1) / 0.35
+# Phi(-t) = e^(-t^2/2) P(t) / Q(t) for 0 <= t <= 8. What counts is the error of t Phi(-t), so of t e^(-t^2/2) P / Q; a smaller power of e keeps
+# the relative error small where that is nothing any more.
+t = (1 - np.cos(np.pi * (np.arange(2000) + 0.5) / 2000)) * 4
 tail = np.array([float(mp.erfc(x / mp.sqrt(2)) * mp.exp(x * x / 2) / 2) for x in map(mp.mpf, t)])
-show("normal tail: p", *lawson(np.vander(u, 10, increasing=True)[:, 1:], tail, 1 / tail))
+p, q, error = lawson_rational(t, (3, 4), tail, np.maximum(1, t) * np.exp(-t * t / 20))
+show("normal tail: P", p, error)
+show("normal tail: Q", q, np.max(np.abs(np.vander(t, 4, increasing=True) @ p / (np.vander(t, 5, increasing=True) @ q) / tail - 1)))
