@@ -76,8 +76,8 @@ extension Tape {
         let output = record(y, shape: [packing.sequences, width], inputs: [query, keyValue]) { [unowned self] dy in
             let (dquery, dkeyValue) = (Floats(count: query.values.count), Floats(count: keyValue.values.count))
             queryAttentionBackward(
-                dy: dy, query: query.values, keyValue: keyValue.values, probabilities: probabilities, packing: packing,
-                heads: heads, width: width, into: dquery, dkeyValue: dkeyValue)
+                dy: dy, query: query.values, keyValue: keyValue.values, y: y, probabilities: probabilities,
+                packing: packing, heads: heads, width: width, into: dquery, dkeyValue: dkeyValue)
             pass(dquery, to: query)
             pass(dkeyValue, to: keyValue)
         }

@@ -1,7 +1,7 @@
 // Softmax attention of one query for each sequence of a packed batch. Not here: attention among all rows of a sequence (Attention.c).
 //
-// Shapes of one sequence and head: S rows, of which the first n are seen, K head width; D = heads · K, 2 D a row of keys and values. A query
-// and a head's keys fit in the first cache: there is no product to speak of, and memory is read once.
+// Shapes of one sequence: S rows, of which the first n are seen; H heads, K head width, D = H K, R = 2 D a row of keys and values. There is
+// no product to speak of: time is memory's. Rows are read whole, all heads of them, one after the other, as hardware prefetches them.
 #include "CVectorMath.h"
 #include "Vector.h"
 
@@ -11,73 +11,66 @@ INLINE float dot(const float *a, const float *b, long count) {
     return sum(total);
 }
 
-/// A head of a sequence.
-typedef struct {
-    /// Rows of the sequence, and those of them that its query sees.
-    long S, n;
-    /// Its query, the first row's keys and values, and their place among all keys and values.
-    const float *q, *k, *v;
-    long at;
-    /// Place of its output among all outputs, and of its probabilities.
-    long out, weights;
-} head;
+/// y += a x
+INLINE void add_scaled(float a, const float *x, long count, float *y) {
+    FOR_VECTORS(i, count, part, { put(y + i, get(y + i, part) + a * get(x + i, part), part); });
+}
 
-INLINE head head_of(fanoise_query_attention_shape shape, const float *query, const float *key_value, long s, long h) {
-    const long K = shape.head_width, D = shape.heads * K, first = shape.offsets[s], S = shape.offsets[s + 1] - first;
-    const long at = first * 2 * D + h * K;
-    return (head){S, shape.ends[s] - first, query + s * shape.query_stride + h * K, key_value + at, key_value + at + D, at,
-                  s * D + h * K, first * shape.heads + h * S};
+/// y = a x
+INLINE void scaled(float a, const float *x, long count, float *y) {
+    FOR_VECTORS(i, count, part, { put(y + i, a * get(x + i, part), part); });
+}
+
+/// Turns n scores into probabilities.
+INLINE void softmax(float *p, long n) {
+    v16 top = -INFINITY, total = 0;
+    FOR_VECTORS(j, n, part, { top = larger(top, part ? load_part(p + j, part, -INFINITY) : load(p + j)); });
+    const float most = largest(top);
+    FOR_VECTORS(j, n, part, {
+        const v16 e = v_exp((part ? load_part(p + j, part, -INFINITY) : load(p + j)) - most);
+        total += e;
+        put(p + j, e, part);
+    });
+    scaled(1 / sum(total), p, n, p);
 }
 
 DISPATCH void fanoise_query_attention_forward(
     fanoise_query_attention_shape shape, const float *query, const float *key_value, float *y, float *probabilities) {
     const long K = shape.head_width, H = shape.heads, D = H * K, R = 2 * D;
     const float scale = 1 / sqrtf((float)K);
-    for (long s = 0; s < shape.sequences; s++)
-        for (long h = 0; h < H; h++) {
-            const head here = head_of(shape, query, key_value, s, h);
-            float *p = probabilities + here.weights, top = -INFINITY, total = 0;
-            for (long j = 0; j < here.n; j++) {
-                p[j] = scale * dot(here.q, here.k + j * R, K);
-                top = top > p[j] ? top : p[j];
-            }
-            FOR_VECTORS(j, here.n, part, { put(p + j, v_exp(get(p + j, part) - top), part); });
-            for (long j = 0; j < here.n; j++) total += p[j];
-            FOR_VECTORS(j, here.n, part, { put(p + j, get(p + j, part) / total, part); });
-            FOR_VECTORS(i, K, part, {
-                v16 mean = 0;
-                for (long j = 0; j < here.n; j++) mean += p[j] * get(here.v + j * R + i, part);
-                put(y + here.out + i, mean, part);
-            });
-        }
+    for (long s = 0; s < shape.sequences; s++, query += shape.query_stride, y += D) {
+        const long first = shape.offsets[s], S = shape.offsets[s + 1] - first, n = shape.ends[s] - first;
+        const float *keys = key_value + first * R, *values = keys + D;
+        float *p = probabilities + first * H;
+        for (long j = 0; j < n; j++)
+            for (long h = 0; h < H; h++) p[h * S + j] = scale * dot(query + h * K, keys + j * R + h * K, K);
+        for (long h = 0; h < H; h++) softmax(p + h * S, n);
+        memset(y, 0, (size_t)D * sizeof *y);
+        for (long j = 0; j < n; j++)
+            for (long h = 0; h < H; h++) add_scaled(p[h * S + j], values + j * R + h * K, K, y + h * K);
+    }
 }
 
 DISPATCH void fanoise_query_attention_backward(
-    fanoise_query_attention_shape shape, const float *dy, const float *query, const float *key_value, const float *probabilities,
-    float *dquery, float *dkey_value) {
+    fanoise_query_attention_shape shape, const float *dy, const float *query, const float *key_value, const float *y,
+    const float *probabilities, float *dquery, float *dkey_value) {
     const long K = shape.head_width, H = shape.heads, D = H * K, R = 2 * D;
     const float scale = 1 / sqrtf((float)K);
-    for (long s = 0; s < shape.sequences; s++)
-        for (long h = 0; h < H; h++) {
-            const head here = head_of(shape, query, key_value, s, h);
-            const float *p = probabilities + here.weights, *change = dy + here.out;
-            float *dq = dquery + here.out, *dk = dkey_value + here.at, mean = 0;
-            // dP_j waits where a part of dk_j will be.
-            for (long j = 0; j < here.n; j++) {
-                const float dp = dot(change, here.v + j * R, K);
-                mean += p[j] * dp;
-                dk[j * R] = dp;
+    for (long s = 0; s < shape.sequences; s++, dy += D, query += shape.query_stride, y += D, dquery += D) {
+        const long first = shape.offsets[s], S = shape.offsets[s + 1] - first, n = shape.ends[s] - first;
+        const float *keys = key_value + first * R, *p = probabilities + first * H;
+        float *dkeys = dkey_value + first * R;
+        memset(dquery, 0, (size_t)D * sizeof *dquery);
+        for (long j = 0; j < n; j++, keys += R, dkeys += R)
+            for (long h = 0; h < H; h++) {
+                const long at = h * K;
+                // Σ_i p_i dy · v_i = dy · y.
+                const float weight = p[h * S + j], mean = dot(dy + at, y + at, K);
+                const float score = scale * weight * (dot(dy + at, keys + D + at, K) - mean);
+                scaled(score, query + at, K, dkeys + at);
+                scaled(weight, dy + at, K, dkeys + D + at);
+                add_scaled(score, keys + at, K, dquery + at);
             }
-            memset(dq, 0, (size_t)K * sizeof *dq);
-            for (long j = 0; j < here.n; j++) {
-                const float score = scale * p[j] * (dk[j * R] - mean);
-                FOR_VECTORS(i, K, part, {
-                    put(dk + j * R + i, score * get(here.q + i, part), part);
-                    put(dk + j * R + D + i, p[j] * get(change + i, part), part);
-                    put(dq + i, get(dq + i, part) + score * get(here.k + j * R + i, part), part);
-                });
-            }
-            for (long j = here.n; j < here.S; j++)
-                for (long side = 0; side < R; side += D) memset(dk + j * R + side, 0, (size_t)K * sizeof *dk);
-        }
+        memset(dkeys, 0, (size_t)((S - n) * R) * sizeof *dkeys);
+    }
 }

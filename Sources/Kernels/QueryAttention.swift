@@ -54,15 +54,16 @@ public func queryAttentionForward(
 /// The gradient of `queryAttentionForward`. Overwrites `dquery` and `dkeyValue_T(2D)`.
 ///
 /// ```
-/// dv_j = p_j dy_b        ds_j = p_j (dy_b · v_j − Σ_i p_i dy_b · v_i)        dk_j = ds_j q_b / √K        dq_b = Σ_j ds_j k_j / √K
+/// dv_j = p_j dy_b        ds_j = p_j (dy_b · v_j − dy_b · y_b)        dk_j = ds_j q_b / √K        dq_b = Σ_j ds_j k_j / √K
 /// ```
 /// - Parameter dquery: as `query`; of one query for all sequences, the sum.
 public func queryAttentionBackward(
-    dy: Floats, query: Floats, keyValue: Floats, probabilities: Floats, packing: QueryPacking, heads: Int, width: Int,
-    into dquery: Floats, dkeyValue: Floats
+    dy: Floats, query: Floats, keyValue: Floats, y: Floats, probabilities: Floats, packing: QueryPacking, heads: Int,
+    width: Int, into dquery: Floats, dkeyValue: Floats
 ) {
     checkQueries(query, keyValue, packing, heads: heads, width: width)
     check("dy", dy, holds: packing.sequences * width)
+    check("y", y, holds: packing.sequences * width)
     check("probabilities", probabilities, holds: packing.rows * heads)
     check("dquery", dquery, holds: query.count)
     check("dkeyValue", dkeyValue, holds: packing.rows * 2 * width)
@@ -70,8 +71,8 @@ public func queryAttentionBackward(
     let each = shared ? Floats(count: packing.sequences * width) : dquery
     forSequences(query, packing, heads: heads, width: width) { shape, first in
         fanoise_query_attention_backward(
-            shape, dy.base + first * width, query.base + first * shape.query_stride, keyValue.base, probabilities.base,
-            each.base + first * width, dkeyValue.base)
+            shape, dy.base + first * width, query.base + first * shape.query_stride, keyValue.base,
+            y.base + first * width, probabilities.base, each.base + first * width, dkeyValue.base)
     }
     guard shared else { return }
     dquery.fill(0)

@@ -42,8 +42,8 @@ struct QueryAttentionTests {
             tolerance: 200 * unitRoundoff, "y")
         let (dquery, dkeyValue) = (unwritten(query.count), unwritten(keyValue.count))
         queryAttentionBackward(
-            dy: dy, query: query, keyValue: keyValue, probabilities: p, packing: packing, heads: heads, width: width,
-            into: dquery, dkeyValue: dkeyValue)
+            dy: dy, query: query, keyValue: keyValue, y: y, probabilities: p, packing: packing, heads: heads,
+            width: width, into: dquery, dkeyValue: dkeyValue)
         func loss(_ query: [Double], _ keyValue: [Double]) -> Double {
             weighted(oracle(query, keyValue, packing: packing, heads: heads, width: width), dy.doubles)
         }
@@ -66,8 +66,8 @@ struct QueryAttentionTests {
             queryAttentionForward(
                 query: query, keyValue: keyValue, packing: packing, heads: 2, width: 8, into: y, probabilities: p)
             queryAttentionBackward(
-                dy: dy, query: query, keyValue: keyValue, probabilities: p, packing: packing, heads: 2, width: 8,
-                into: dquery, dkeyValue: dkeyValue)
+                dy: dy, query: query, keyValue: keyValue, y: y, probabilities: p, packing: packing, heads: 2,
+                width: 8, into: dquery, dkeyValue: dkeyValue)
             return [y.array, dquery.array, dkeyValue.array]
         }
         let keyValue = sample(8 * 16, 3)

@@ -141,8 +141,8 @@ void fanoise_query_attention_forward(
     fanoise_query_attention_shape shape, const float *query, const float *key_value, float *y, float *probabilities);
 /// Overwrites dquery [B, heads·head_width], of every sequence by itself, and dkey_value.
 void fanoise_query_attention_backward(
-    fanoise_query_attention_shape shape, const float *dy, const float *query, const float *key_value, const float *probabilities,
-    float *dquery, float *dkey_value);
+    fanoise_query_attention_shape shape, const float *dy, const float *query, const float *key_value, const float *y,
+    const float *probabilities, float *dquery, float *dkey_value);
 
 /// Constants of one AdamW step: decay = 1 − rate · weight decay, step_size = rate / (1 − β₁ᵗ), inverse_root_correction = 1/√(1 − β₂ᵗ).
 typedef struct {
