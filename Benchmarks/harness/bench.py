@@ -32,8 +32,10 @@ def measure(case, context, rounds):
     flops = case.flops(context) if case.flops else None
     peak = machine.sgemm_peak(context)
     rounds = min(rounds, case.most_rounds or rounds)
-    results, failed = {arm.name: [] for arm in case.arms}, {}
+    results, failed, libraries = {arm.name: [] for arm in case.arms}, {}, []
     for index in range(rounds):
+        if flops:
+            libraries.append(machine.sgemm_of_libraries(context))
         for arm in case.arms:
             if arm.name in failed:
                 continue
@@ -49,7 +51,8 @@ def measure(case, context, rounds):
             say(f"{case.name}  round {index + 1}/{rounds}  {arm.name}: {report.number(result['value'])} {case.unit}, "
                 f"{result['peak_bytes'] / 1e6:.0f} MB, others used {result['others']:.1f} cores")
     record = {"case": case.name, "what": case.what, "unit": case.unit, "lower_is_better": case.lower_is_better, "agreement": agreement,
-              "flops": flops, "sgemm_peak": max(peak, machine.sgemm_peak(context)), "rounds": rounds, "arms": {}, "failed_arms": failed}
+              "flops": flops, "sgemm_peak": max(peak, machine.sgemm_peak(context)),
+              "sgemm_of_libraries": {name: [told[name] for told in libraries] for name in (libraries[0] if libraries else ())}, "rounds": rounds, "arms": {}, "failed_arms": failed}
     for arm in case.arms:
         told = results[arm.name]
         if not told:

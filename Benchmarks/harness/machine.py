@@ -1,4 +1,4 @@
-"""What the figures depend on: processor, versions, commit, and the rate of large float32 products in vector registers."""
+"""What the figures depend on: processor, versions, commit, and the rates of large float32 products."""
 import datetime
 import json
 import os
@@ -43,3 +43,8 @@ def sgemm_peak(context):
     if not rate:
         raise measure.Failed("fanoise doctor --json does not tell speed.gemm_all_cores")
     return rate
+
+
+def sgemm_of_libraries(context):
+    """GFLOP/s of large float32 products on all cores, by the peers' libraries: {"NumPy": …, "PyTorch": …}."""
+    return context.peer("sgemm.py", [], threads=os.cpu_count())["json"]

@@ -7,9 +7,11 @@ Made by `launch/bench`; do not edit. Each case runs its arms alternately in one 
 the same. *n × t* is n processes of t threads. A value is the median of the rounds, beside the least and the greatest. *Ratio* is how many
 times fanoise is better than that arm: of the medians, and in parentheses the median of the ratios of single rounds, which slow hours of
 a shared machine touch less. GFLOP/s counts what the mathematics needs, once for all arms (`Benchmarks/harness/flops.py`): padding and
-recomputation are not useful. *Of peak* is that over the rate of large float32 products in vector registers that `fanoise doctor`
-measured just before and after the case; on the matrix unit of a processor that has one, products may be faster than that. Memory is the
-largest proportional resident size of all processes of an arm, looked at whenever their resident size has grown.
+recomputation are not useful. *Of sgemm* is that over the rate at which NumPy's BLAS or PyTorch, whichever is faster, multiplies large float32
+matrices (`Benchmarks/peers/sgemm.py`): an arm of its own in every round, and a median as the others. *Of peak* is that over the fastest of
+many such products that `fanoise doctor` forms just before and after the case, with fanoise's own code in vector registers; on the matrix
+unit of a processor that has one, products may be faster than both. Memory is the largest proportional resident size of all processes of an
+arm, looked at whenever their resident size has grown.
 """
 
 
@@ -47,13 +49,25 @@ def flop_rate(record, value):
     return record["flops"] / value / 1e9 if record["lower_is_better"] else record["flops"] * value / 1e9
 
 
+def library_sgemm(record):
+    """(library, GFLOP/s) of the faster one; None in a record without them."""
+    medians = {name: statistics.median(rates) for name, rates in record.get("sgemm_of_libraries", {}).items() if rates}
+    return max(medians.items(), key=lambda told: told[1]) if medians else None
+
+
+def shares(record, rate):
+    """Two cells: a rate over the libraries' and over fanoise's own."""
+    library = library_sgemm(record)
+    return [f"{100 * rate / library[1]:.0f} %" if rate and library else "–", f"{100 * rate / record['sgemm_peak']:.0f} %" if rate else "–"]
+
+
 def row(record, name):
     arm, best = record["arms"][name], record["arms"].get(record.get("best_peer"))
     value, memory = arm["value"], arm["peak_bytes"]["median"]
     both, rate = ratios(record, name), flop_rate(record, arm["value"]["median"])
     cells = [name, number(value["median"]), f"{number(value['minimum'])} … {number(value['maximum'])}",
              f"{both[0]:.2f} ({both[1]:.2f})" if both else "", number(rate),
-             f"{100 * rate / record['sgemm_peak']:.0f} %" if rate else "–", f"{memory / 1e6:.0f}",
+             *shares(record, rate), f"{memory / 1e6:.0f}",
              f"{memory / best['peak_bytes']['median']:.2f}" if best else "–"]
     return "| " + " | ".join(cells) + " |"
 
@@ -61,8 +75,8 @@ def row(record, name):
 def section(record):
     about = record["machine"]
     lines = [f"## {record['case']}\n", record["what"] + "\n",
-             f"| arm | {record['unit']} | least … greatest | ratio | GFLOP/s | of peak | peak MB | of the better peer's memory |",
-             "|---|---|---|---|---|---|---|---|"]
+             f"| arm | {record['unit']} | least … greatest | ratio | GFLOP/s | of sgemm | of peak | peak MB | of the better peer's memory |",
+             "|---|---|---|---|---|---|---|---|---|"]
     lines += [row(record, name) for name in record["arms"]]
     lines.append("")
     for label in sorted({label for arm in record["arms"].values() for label in arm["more"]}):
@@ -72,7 +86,9 @@ def section(record):
     for name, message in record["failed_arms"].items():
         lines.append(f"- **{name} failed**: {message.strip().splitlines()[-1]}")
     others = max(arm["others"]["maximum"] for arm in record["arms"].values())
-    lines.append(f"- {record['rounds']} round{'s' * (record['rounds'] > 1)}; peak {record['sgemm_peak']:.0f} GFLOP/s; other processes used up to "
+    library = library_sgemm(record)
+    sgemm = f"sgemm {library[1]:.0f} ({library[0]}), " if library else ""
+    lines.append(f"- {record['rounds']} round{'s' * (record['rounds'] > 1)}; {sgemm}peak {record['sgemm_peak']:.0f} GFLOP/s; other processes used up to "
                  f"{others:.1f} of {about['cores']} cores meanwhile{'; **the machine was busy**' if others > 0.25 else ''}")
     lines.append(f"- `launch/bench {record['case']}`, commit {about['commit']}, {about['date']}; {about['cpu']}, {about['cores']} cores, "
                  f"{about['memory_gb']} GB, {about['system']}; {', '.join(about['versions'])}")
@@ -81,7 +97,7 @@ def section(record):
 
 
 def overview(records):
-    lines = ["| case | fanoise | unit | better peer | ratio | of peak | memory, of the better peer's |", "|---|---|---|---|---|---|---|"]
+    lines = ["| case | fanoise | unit | better peer | ratio | of sgemm | of peak | memory, of the better peer's |", "|---|---|---|---|---|---|---|---|"]
     for record in records:
         ours = next((name for name in record["arms"] if is_ours(name)), None)
         if ours is None:
@@ -91,7 +107,7 @@ def overview(records):
         lines.append("| " + " | ".join([
             f"[{record['case']}](#{record['case']})", number(arm["value"]["median"]), record["unit"],
             f"{best}: {number(record['arms'][best]['value']['median'])}" if best else "–",
-            f"{ratios(record, best)[0]:.2f}" if best else "–", f"{100 * rate / record['sgemm_peak']:.0f} %" if rate else "–",
+            f"{ratios(record, best)[0]:.2f}" if best else "–", *shares(record, rate),
             f"{arm['peak_bytes']['median'] / record['arms'][best]['peak_bytes']['median']:.2f}" if best else "–"]) + " |")
     return "\n".join(lines) + "\n"
 

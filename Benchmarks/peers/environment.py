@@ -11,6 +11,7 @@ def variables(threads):
         **ALLOCATOR,
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": str(threads),
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "GOMP_SPINCOUNT": "0",
