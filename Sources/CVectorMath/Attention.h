@@ -23,14 +23,17 @@ INLINE v16 visible(v16 score, int causal, long key, long query) {
 }
 
 /// Turns a column of raw scores, `keys` vectors one every `stride` floats, into probabilities: a query in each lane, so that maxima and
-/// sums run down the column and nothing is reduced across lanes. Returns the log-sum-exp of every lane.
+/// sums run down the column and nothing is reduced across lanes. Returns the log-sum-exp of every lane. Which sum a key is added to depends on
+/// the key alone: scores of -inf after a lane's last key change nothing.
 INLINE v16 softmax(float *column, long stride, long keys, float scale, int causal, long query) {
     v16 top[4] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY}, total[4] = {0, 0, 0, 0};
     long j = 0;
     for (; j + 4 <= keys; j += 4)
 #pragma clang loop unroll(full)
         for (int u = 0; u < 4; u++) top[u] = larger(top[u], visible(load(column + (j + u) * stride), causal, j + u, query));
-    for (; j < keys; j++) top[0] = larger(top[0], visible(load(column + j * stride), causal, j, query));
+#pragma clang loop unroll(full)
+    for (int u = 0; u < 3; u++)
+        if (j + u < keys) top[u] = larger(top[u], visible(load(column + (j + u) * stride), causal, j + u, query));
     const v16 shift = larger(larger(top[0], top[1]), larger(top[2], top[3])) * scale;
     for (j = 0; j + 4 <= keys; j += 4)
 #pragma clang loop unroll(full)
@@ -40,11 +43,14 @@ INLINE v16 softmax(float *column, long stride, long keys, float scale, int causa
             total[u] += e;
             store(score, e);
         }
-    for (; j < keys; j++) {
-        v16 e = v_exp(visible(load(column + j * stride), causal, j, query) * scale - shift);
-        total[0] += e;
-        store(column + j * stride, e);
-    }
+#pragma clang loop unroll(full)
+    for (int u = 0; u < 3; u++)
+        if (j + u < keys) {
+            float *score = column + (j + u) * stride;
+            v16 e = v_exp(visible(load(score), causal, j + u, query) * scale - shift);
+            total[u] += e;
+            store(score, e);
+        }
     const v16 sums = (total[0] + total[1]) + (total[2] + total[3]), inverse = 1.0f / sums;
     for (j = 0; j < keys; j++) store(column + j * stride, load(column + j * stride) * inverse);
     return shift + v_log(sums);

@@ -1,11 +1,13 @@
 // Softmax attention of short sequences, sixteen at a time. Not here: longer ones (Attention.c).
 //
-// Shapes: a group is up to sixteen pairs of a sequence and a head, all of S positions, K head width. The pairs lie side by side: an element of
-// a matrix is a vector with a lane for each pair. Vectors along positions, as in Attention.c, would be half empty (17 tokens of a picture need
-// two), and its small products are mostly beginnings and ends. Here every lane of a full group is of use, and of hidden keys only those in a
-// query's own register tile are computed. A group that is not full repeats its first pair.
+// Shapes: a group is up to sixteen pairs of a sequence and a head, S positions of the longest, K head width. The pairs lie side by side: an
+// element of a matrix is a vector with a lane for each pair. Vectors along positions, as in Attention.c, would be half empty (17 tokens of a
+// picture need two), and its small products are mostly beginnings and ends. Here every lane of a full group is of use, and of hidden keys only
+// those in a query's own register tile are computed. A group that is not full repeats its first pair.
 //
-// A lane's arithmetic does not depend on what is beside it.
+// Pairs are taken from the longest to the shortest, so those of a group are of nearly one length. What a shorter one lacks are zeros: no query
+// sees such a key, and such a query, whose gradient is zero, changes no other. A lane's sums only get zeros more: they do not depend on what is
+// beside it.
 #include "Attention.h"
 
 /// The longest sequence that is short, and the most elements of its queries: a group then fits the second cache.
@@ -34,72 +36,98 @@ long short_attention_backward_scratch(fanoise_attention_shape s) {
     return (4 * S * row_vectors(s.head_width) + 2 * S * S) * LANES;
 }
 
-/// Pairs of a sequence and a head: where its rows begin, which head; lanes without one have the first's.
+/// Pairs of a sequence and a head: where its rows begin, how many they are, which head; lanes without one have the first's, the longest.
 typedef struct {
-    long positions, count, first[LANES], head[LANES];
+    long positions, shortest, count, first[LANES], length[LANES], head[LANES];
 } group;
 
-/// Goes through the pairs of short sequences, those of one length together.
+/// Goes through the pairs of short sequences from the longest to the shortest.
 typedef struct {
     long positions, sequence, head;
 } walk;
 
+static walk short_pairs(fanoise_attention_shape shape) { return (walk){shape.bias ? 0 : longest_short(shape), 0, 0}; }
+
 static int next_group(fanoise_attention_shape shape, walk *at, group *g) {
     g->count = 0;
-    for (; at->positions <= shape.longest && attention_is_short(shape, at->positions); at->positions++, at->sequence = 0) {
-        for (; at->sequence < shape.sequences; at->sequence++, at->head = 0) {
-            const long first = shape.offsets[at->sequence];
-            if (shape.offsets[at->sequence + 1] - first != at->positions) continue;
-            for (; at->head < shape.heads && g->count < LANES; at->head++, g->count++)
-                g->first[g->count] = first, g->head[g->count] = at->head;
-            if (g->count == LANES) break;
+    while (at->positions > 0 && g->count < LANES) {
+        if (at->sequence == shape.sequences) {
+            at->positions--, at->sequence = 0;
+            continue;
         }
-        if (g->count) break;
+        const long first = shape.offsets[at->sequence];
+        if (at->head == shape.heads || shape.offsets[at->sequence + 1] - first != at->positions) {
+            at->sequence++, at->head = 0;
+            continue;
+        }
+        g->first[g->count] = first, g->length[g->count] = at->positions, g->head[g->count] = at->head++;
+        g->count++;
     }
     if (!g->count) return 0;
-    g->positions = at->positions;
-    for (long l = g->count; l < LANES; l++) g->first[l] = g->first[0], g->head[l] = g->head[0];
+    g->positions = g->length[0], g->shortest = g->length[g->count - 1];
+    for (long l = g->count; l < LANES; l++) g->first[l] = g->first[0], g->length[l] = g->length[0], g->head[l] = g->head[0];
     return 1;
 }
 
-/// Copies the pairs' rows, `stride` apart, side by side: element (position, k) of a lane; of so many parts, D apart, each to a
-/// matrix of its own. A row's parts are read together, as they lie in memory.
+/// Hides from a row of scores the keys that lie behind a lane's last.
+INLINE void hide_missing(const group *g, float *row) {
+    if (g->shortest == g->positions) return;
+    i16 lengths;
+#pragma clang loop unroll(full)
+    for (int l = 0; l < LANES; l++) lengths[l] = (int32_t)g->length[l];
+    for (long j = g->shortest; j < g->positions; j++)
+        store(row + j * LANES, lengths > (int32_t)j ? load(row + j * LANES) : (v16)-INFINITY);
+}
+
+/// Copies position t of the pairs side by side: element k of a lane; of so many parts, D apart, each to a matrix of its own. A row's parts are
+/// read together, as they lie in memory. `all`, a constant after inlining, says that every pair is as long.
+INLINE void gather_position(
+    const int all, const group *g, long t, const float *const from[LANES], long stride, const int parts, long D, long K,
+    float *const targets[]) {
+    for (int p = 0; p < parts; p++)
+        for (long k = 0; k < K; k += LANES) {
+            const long part = K - k < LANES ? K - k : 0, offset = t * stride + p * D + k;
+            v16 block[LANES];
+#pragma clang loop unroll(full)
+            for (int l = 0; l < LANES; l++) block[l] = all || t < g->length[l] ? get(from[l] + offset, part) : (v16)0.0f;
+            transpose(block);
+#pragma clang loop unroll(full)
+            for (int i = 0; i < LANES; i++)
+                if (k + i < K) store(targets[p] + (t * row_vectors(K) + k + i) * LANES, block[i]);
+        }
+}
+
+/// Copies the pairs' rows, `stride` apart, side by side; of shorter pairs, zeros behind them.
 INLINE void gather(const group *g, const float *source, long stride, const int parts, long D, long K, float *const targets[]) {
-    const long W = row_vectors(K);
     const float *from[LANES];
     for (int l = 0; l < LANES; l++) from[l] = source + g->first[l] * stride + g->head[l] * K;
-    for (long t = 0; t < g->positions; t++)
-        for (int p = 0; p < parts; p++)
-            for (long k = 0; k < K; k += LANES) {
-                const long part = K - k < LANES ? K - k : 0, offset = t * stride + p * D + k;
-                v16 block[LANES];
+    for (long t = 0; t < g->shortest; t++) gather_position(1, g, t, from, stride, parts, D, K, targets);
+    for (long t = g->shortest; t < g->positions; t++) gather_position(0, g, t, from, stride, parts, D, K, targets);
+}
+
+/// The way back of a position, from as many matrices.
+INLINE void scatter_position(
+    const int all, const group *g, long t, float *const sources[], const int parts, long D, long K, float *const to[LANES], long stride) {
+    for (int p = 0; p < parts; p++)
+        for (long k = 0; k < K; k += LANES) {
+            const long part = K - k < LANES ? K - k : 0, offset = t * stride + p * D + k;
+            v16 block[LANES];
 #pragma clang loop unroll(full)
-                for (int l = 0; l < LANES; l++) block[l] = get(from[l] + offset, part);
-                transpose(block);
+            for (int i = 0; i < LANES; i++)
+                block[i] = k + i < K ? load(sources[p] + (t * row_vectors(K) + k + i) * LANES) : (v16)0.0f;
+            transpose(block);
 #pragma clang loop unroll(full)
-                for (int i = 0; i < LANES; i++)
-                    if (k + i < K) store(targets[p] + (t * W + k + i) * LANES, block[i]);
-            }
+            for (int l = 0; l < LANES; l++)
+                if (l < g->count && (all || t < g->length[l])) put(to[l] + offset, block[l], part);
+        }
 }
 
 /// The way back.
 INLINE void scatter(const group *g, float *const sources[], const int parts, long D, long K, float *target, long stride) {
-    const long W = row_vectors(K);
     float *to[LANES];
     for (int l = 0; l < LANES; l++) to[l] = target + g->first[l] * stride + g->head[l] * K;
-    for (long t = 0; t < g->positions; t++)
-        for (int p = 0; p < parts; p++)
-            for (long k = 0; k < K; k += LANES) {
-                const long part = K - k < LANES ? K - k : 0, offset = t * stride + p * D + k;
-                v16 block[LANES];
-#pragma clang loop unroll(full)
-                for (int i = 0; i < LANES; i++)
-                    block[i] = k + i < K ? load(sources[p] + (t * W + k + i) * LANES) : (v16)0.0f;
-                transpose(block);
-#pragma clang loop unroll(full)
-                for (int l = 0; l < LANES; l++)
-                    if (l < g->count) put(to[l] + offset, block[l], part);
-            }
+    for (long t = 0; t < g->shortest; t++) scatter_position(1, g, t, sources, parts, D, K, to, stride);
+    for (long t = g->shortest; t < g->positions; t++) scatter_position(0, g, t, sources, parts, D, K, to, stride);
 }
 
 /// One operand of a product: element (i, j) is the vector at (i row + j column).
@@ -147,7 +175,7 @@ DISPATCH void short_attention_forward(fanoise_attention_shape shape, const float
     const long K = shape.head_width, H = shape.heads, D = H * K, R = 3 * D, W = row_vectors(K), size = longest_short(shape) * W * LANES;
     const float scale = 1 / sqrtf((float)K);
     float *q = scratch, *k = q + size, *v = k + size, *p = v + size;
-    walk at = {1, 0, 0};
+    walk at = short_pairs(shape);
     for (group g; next_group(shape, &at, &g);) {
         const long S = g.positions, height = balanced(S, TILE_ROWS);
         gather(&g, qkv, R, 3, D, K, (float *[]){q, k, v});
@@ -158,9 +186,11 @@ DISPATCH void short_attention_forward(fanoise_attention_shape shape, const float
             for (long r = 0; r < rows; r++) {
                 float lse[LANES], *row = p + r * S * LANES;
                 const long seen = shape.causal ? i + r + 1 : S;
+                if (!shape.causal) hide_missing(&g, row);
                 store(lse, softmax(row, LANES, seen, scale, 0, 0));
                 for (long j = seen; j < keys; j++) store(row + j * LANES, (v16)0.0f);
-                for (long l = 0; l < g.count; l++) log_sum_exp[(g.first[l] + i + r) * H + g.head[l]] = lse[l];
+                for (long l = 0; l < g.count; l++)
+                    if (i + r < g.length[l]) log_sum_exp[(g.first[l] + i + r) * H + g.head[l]] = lse[l];
             }
             // The outputs take the place of queries that are done with.
             lane_product(rows, K, 0, keys, (lanes){p, S, 1}, (lanes){v, W, 1}, here, W);
@@ -189,7 +219,7 @@ DISPATCH void short_attention_backward(
     const long K = shape.head_width, H = shape.heads, D = H * K, R = 3 * D, W = row_vectors(K), size = longest_short(shape) * W * LANES;
     const float scale = 1 / sqrtf((float)K);
     float *q = scratch, *k = q + size, *v = k + size, *change = v + size, *p = change + size;
-    walk at = {1, 0, 0};
+    walk at = short_pairs(shape);
     for (group g; next_group(shape, &at, &g);) {
         const long S = g.positions, height = balanced(S, TILE_ROWS);
         float *ds = p + S * S * LANES;
@@ -202,7 +232,9 @@ DISPATCH void short_attention_backward(
             lane_product(rows, keys, 0, K, (lanes){change + i * W * LANES, W, 1}, (lanes){v, 1, W}, ds_rows, S);
             for (long r = 0; r < rows; r++) {
                 float lse[LANES];
-                for (long l = 0; l < LANES; l++) lse[l] = log_sum_exp[(g.first[l] + i + r) * H + g.head[l]];
+                for (long l = 0; l < LANES; l++)
+                    lse[l] = i + r < g.length[l] ? log_sum_exp[(g.first[l] + i + r) * H + g.head[l]] : 0;
+                if (!shape.causal) hide_missing(&g, p_rows + r * S * LANES);
                 scores_backward(p_rows + r * S * LANES, ds_rows + r * S * LANES, shape.causal ? i + r + 1 : S, keys, scale, load(lse));
             }
         }

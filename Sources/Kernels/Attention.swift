@@ -30,7 +30,7 @@ public struct AttentionBias: Sendable {
 /// scores_ij = q_i · k_j / √K + bias_h(i − j)        j ≤ i only, if causal
 /// y_i = Σ_j e^(scores_ij − logSumExp_i) v_j,    logSumExp_i = ln Σ_j e^scores_ij
 /// ```
-/// Overwrites `y_TD` and `logSumExp_TH`. Sequences may be empty. 4·Σ S²·D FLOPs (about half if causal); memory O(S·K), never S².
+/// Overwrites `y_TD` and `logSumExp_TH`. Sequences may be empty. 4·Σ S²·D FLOPs (about half if causal); memory O(S·K), S² up to 32 positions alone.
 /// Source: Vaswani et al., arXiv 1706.03762, equation 1; the kept log-sum-exp as in Dao et al., arXiv 2205.14135.
 /// - Precondition: `offsets` begins with 0, never falls, and ends with T.
 public func attentionForward(

@@ -52,19 +52,21 @@ for (m, n, k) in [
     }
 }
 
-/// (name, sequences, length, heads, head width, causal)
+/// (name, sequences, lengths that they have in turn, heads, head width, causal)
 let attentions = [
-    ("quick-start pictures", 128, 17, 4, 32, false), ("quick-start text, causal", 128, 8, 4, 32, true),
-    ("65 tokens", 128, 65, 4, 32, false), ("ViT-B-32", 32, 50, 12, 64, false),
-    ("CLIP text, causal", 32, 77, 8, 64, true),
-    ("197 tokens", 8, 197, 12, 64, false), ("1024 tokens", 1, 1024, 12, 64, false),
+    ("quick-start pictures", 128, 17...17, 4, 32, false), ("quick-start text, causal", 128, 8...8, 4, 32, true),
+    ("3 to 32 tokens", 32, 3...32, 4, 32, false), ("3 to 32 tokens, 12 heads", 64, 3...32, 12, 32, false),
+    ("65 tokens", 128, 65...65, 4, 32, false), ("ViT-B-32", 32, 50...50, 12, 64, false),
+    ("CLIP text, causal", 32, 77...77, 8, 64, true),
+    ("197 tokens", 8, 197...197, 12, 64, false), ("1024 tokens", 1, 1024...1024, 12, 64, false),
 ]
-for (name, sequences, length, heads, headWidth, causal) in attentions {
-    let (rows, width) = (sequences * length, heads * headWidth)
-    let offsets = (0...sequences).map { $0 * length }
+for (name, sequences, span, heads, headWidth, causal) in attentions {
+    let lengths = (0..<sequences).map { span.lowerBound + $0 % span.count }
+    let offsets = lengths.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
+    let (rows, width) = (lengths.reduce(0, +), heads * headWidth)
     let (qkv, dy, dqkv) = (ramp(rows * 3 * width), ramp(rows * width), Floats(count: rows * 3 * width))
     let (y, lse) = (Floats(count: rows * width), Floats(count: rows * heads))
-    let pairs = Double(sequences * (causal ? length * (length + 1) / 2 : length * length) * width)
+    let pairs = Double(lengths.reduce(0) { $0 + (causal ? $1 * ($1 + 1) / 2 : $1 * $1) } * width)
     report("attention forward, \(name)", 4 * pairs, "GFLOP") {
         attentionForward(
             qkv: qkv, offsets: offsets, heads: heads, width: width, causal: causal, into: y, logSumExp: lse)
