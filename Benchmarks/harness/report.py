@@ -7,11 +7,11 @@ Made by `launch/bench`; do not edit. Each case runs its arms alternately in one 
 the same. *n × t* is n processes of t threads. A value is the median of the rounds, beside the least and the greatest. *Ratio* is how many
 times fanoise is better than that arm: of the medians, and in parentheses the median of the ratios of single rounds, which slow hours of
 a shared machine touch less. GFLOP/s counts what the mathematics needs, once for all arms (`Benchmarks/harness/flops.py`): padding and
-recomputation are not useful. *Of sgemm* is that over the rate at which NumPy's BLAS or PyTorch, whichever is faster, multiplies large float32
-matrices (`Benchmarks/peers/sgemm.py`): an arm of its own in every round, and a median as the others. *Of peak* is that over the fastest of
-many such products that `fanoise doctor` forms just before and after the case, with fanoise's own code in vector registers; on the matrix
-unit of a processor that has one, products may be faster than both. Memory is the largest proportional resident size of all processes of an
-arm, looked at whenever their resident size has grown.
+recomputation are not useful. *Of sgemm* is that over the rate at which NumPy's BLAS or PyTorch, whichever is faster, multiplies large
+float32 matrices (`Benchmarks/peers/sgemm.py`): measured in every round, and the median of the rounds as the arms' values; – where a case was
+run before this was measured. *Of peak* is that over the fastest of many large products that `fanoise doctor` forms just before and after the
+case, with fanoise's own code in vector registers; on the matrix unit of a processor that has one, products may be faster than both. Memory is
+the largest proportional resident size of all processes of an arm, looked at whenever their resident size has grown.
 """
 
 
@@ -58,7 +58,8 @@ def library_sgemm(record):
 def shares(record, rate):
     """Two cells: a rate over the libraries' and over fanoise's own."""
     library = library_sgemm(record)
-    return [f"{100 * rate / library[1]:.0f} %" if rate and library else "–", f"{100 * rate / record['sgemm_peak']:.0f} %" if rate else "–"]
+    return [f"{100 * rate / library[1]:.0f} %" if rate and library else "–",
+            f"{100 * rate / record['sgemm_peak']:.0f} %" if rate else "–"]
 
 
 def row(record, name):
@@ -97,7 +98,8 @@ def section(record):
 
 
 def overview(records):
-    lines = ["| case | fanoise | unit | better peer | ratio | of sgemm | of peak | memory, of the better peer's |", "|---|---|---|---|---|---|---|---|"]
+    lines = ["| case | fanoise | unit | better peer | ratio | of sgemm | of peak | memory, of the better peer's |",
+             "|---|---|---|---|---|---|---|---|"]
     for record in records:
         ours = next((name for name in record["arms"] if is_ours(name)), None)
         if ours is None:

@@ -11,8 +11,12 @@ import os
 import statistics
 import time
 
-import numpy
-import torch
+# Both libraries on as many threads; NumPy's BLAS reads this when it is loaded.
+THREADS = os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))
+os.environ.setdefault("OPENBLAS_NUM_THREADS", THREADS)
+
+import numpy  # noqa: E402
+import torch  # noqa: E402
 
 
 def rate(size, multiply, seconds):
@@ -30,7 +34,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each library and size")
     options = parser.parse_args()
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+    torch.set_num_threads(int(THREADS))
     rates = {"NumPy": [], "PyTorch": []}
     for size in (1024, 2048):
         a, b = numpy.random.default_rng(1).random((2, size, size), numpy.float32)

@@ -22,8 +22,8 @@ INLINE v16 normal_argument(v16 x) { return smaller((v16)12.5f, (v16)((i16)x & 0x
 /// The standard normal density φ(t) and the tail Φ(−t), for t from 0 to 12.5: absolute error below 1.2e-7, relative error below 3e-6 up to 6.
 ///
 /// φ: e^(-t²/2) = 2^(t h), h = −t / (2 ln 2), as 2^n 2^r with |r| ≤ ½; 2^r by a polynomial of degree 6 (2e-9 before rounding).
-/// Φ(-t) = e^(-t²/2) · P(t) / Q(t), of degrees 3 and 4: t Φ(−t) has an absolute error of 2.1e-8 before rounding, Φ(−t) up to 8 a relative one
-/// of 1.3e-6. Both are fitted by Lawson's algorithm (Tests/KernelsTests/Golden/fits.py).
+/// Φ(-t) = e^(-t²/2) · P(t) / Q(t), of degrees 3 and 4: t Φ(−t) has an absolute error of 2.1e-8 before rounding, Φ(−t) up to 8 a relative
+/// one of 1.3e-6. Both are fitted by Lawson's algorithm (Tests/KernelsTests/Golden/fits.py).
 INLINE void normal(v16 t, v16 *density, v16 *tail) {
     const v16 h = t * -0.72134752f;
     const v16 shifted = t * h + 12582912.0f;

@@ -23,8 +23,8 @@ INLINE v16 visible(v16 score, int causal, long key, long query) {
 }
 
 /// Turns a column of raw scores, `keys` vectors one every `stride` floats, into probabilities: a query in each lane, so that maxima and
-/// sums run down the column and nothing is reduced across lanes. Returns the log-sum-exp of every lane. Which sum a key is added to depends on
-/// the key alone: scores of -inf after a lane's last key change nothing.
+/// sums run down the column and nothing is reduced across lanes. Returns the log-sum-exp of every lane. Which sum a key is added to depends
+/// on the key alone: scores of -inf after a lane's last key change nothing.
 INLINE v16 softmax(float *column, long stride, long keys, float scale, int causal, long query) {
     v16 top[4] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY}, total[4] = {0, 0, 0, 0};
     long j = 0;

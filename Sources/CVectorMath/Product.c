@@ -2,8 +2,9 @@
 // are cut among threads (Kernels/Gemm.swift).
 //
 // Shapes: C_MN (+)= A_MK · B_KN. B is copied, a block at a time, to panels that one register tile is wide and that stay in the second
-// cache, unless its rows are so short that they stay there as they lie; strips of A, one tile high, stay in the first. The blocks of K depend on K alone: an element of C is the same sum in the same
-// order whatever M and N are, so a row's result does not depend on how many rows are computed with it.
+// cache, unless its rows are so short that they stay there as they lie; strips of A, one tile high, stay in the first. The blocks of K depend
+// on K alone: an element of C is the same sum in the same order whatever M and N are, so a row's result does not depend on how many rows are
+// computed with it.
 // Source of the scheme: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34 (3), 2008.
 #include "Product.h"
 #include "Tile.h"

@@ -1,7 +1,7 @@
 // Softmax attention of one query for each sequence of a packed batch. Not here: attention among all rows of a sequence (Attention.c).
 //
 // Shapes of one sequence: S rows, of which the first n are seen; H heads, K head width, D = H K, R = 2 D a row of keys and values. There is
-// no product to speak of: time is memory's. Rows are read whole, all heads of them, one after the other, as hardware prefetches them.
+// no product to speak of: time is memory's. Keys and values are read row by row with all their heads, as hardware prefetches them.
 #include "CVectorMath.h"
 #include "Vector.h"
 
@@ -64,9 +64,10 @@ DISPATCH void fanoise_query_attention_backward(
         for (long j = 0; j < n; j++, keys += R, dkeys += R)
             for (long h = 0; h < H; h++) {
                 const long at = h * K;
-                // Σ_i p_i dy · v_i = dy · y.
-                const float weight = p[h * S + j], mean = dot(dy + at, y + at, K);
-                const float score = scale * weight * (dot(dy + at, keys + D + at, K) - mean);
+                // dy · v_j − Σ_i p_i dy · v_i
+                v16 change = 0;
+                FOR_VECTORS(i, K, part, { change += get(dy + at + i, part) * (get(keys + D + at + i, part) - get(y + at + i, part)); });
+                const float weight = p[h * S + j], score = scale * weight * sum(change);
                 scaled(score, query + at, K, dkeys + at);
                 scaled(weight, dy + at, K, dkeys + D + at);
                 add_scaled(score, keys + at, K, dquery + at);

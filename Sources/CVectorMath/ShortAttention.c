@@ -1,13 +1,13 @@
 // Softmax attention of short sequences, sixteen at a time. Not here: longer ones (Attention.c).
 //
-// Shapes: a group is up to sixteen pairs of a sequence and a head, S positions of the longest, K head width. The pairs lie side by side: an
-// element of a matrix is a vector with a lane for each pair. Vectors along positions, as in Attention.c, would be half empty (17 tokens of a
-// picture need two), and its small products are mostly beginnings and ends. Here every lane of a full group is of use, and of hidden keys only
-// those in a query's own register tile are computed. A group that is not full repeats its first pair.
+// Shapes: a group is up to sixteen pairs of a sequence and a head, S positions of the longest, K head width. The pairs lie side by side:
+// an element of a matrix is a vector with a lane for each pair. Vectors along positions, as in Attention.c, would be half empty (17 tokens
+// of a picture need two), and its small products are mostly beginnings and ends. Here every lane of a full group is of use, and of later
+// keys in a causal sequence only those in a query's own register tile are computed. A group that is not full repeats its first pair.
 //
-// Pairs are taken from the longest to the shortest, so those of a group are of nearly one length. What a shorter one lacks are zeros: no query
-// sees such a key, and such a query, whose gradient is zero, changes no other. A lane's sums only get zeros more: they do not depend on what is
-// beside it.
+// Pairs are taken from the longest to the shortest, so lengths in a group are as near to each other as there are. What a shorter one lacks
+// are zeros: no query that there is sees such a key, and such a query, whose gradient is zero, changes nothing. A lane's sums only get zeros
+// more: of finite numbers they do not depend on what is beside it.
 #include "Attention.h"
 
 /// The longest sequence that is short, and the most elements of its queries: a group then fits the second cache.
@@ -79,8 +79,8 @@ INLINE void hide_missing(const group *g, float *row) {
         store(row + j * LANES, lengths > (int32_t)j ? load(row + j * LANES) : (v16)-INFINITY);
 }
 
-/// Copies position t of the pairs side by side: element k of a lane; of so many parts, D apart, each to a matrix of its own. A row's parts are
-/// read together, as they lie in memory. `all`, a constant after inlining, says that every pair is as long.
+/// Copies position t of the pairs side by side: element k of a lane; of so many parts, D apart, each to a matrix of its own. A row's parts
+/// are read together, as they lie in memory. `all`, a constant after inlining, says that every pair is as long.
 INLINE void gather_position(
     const int all, const group *g, long t, const float *const from[LANES], long stride, const int parts, long D, long K,
     float *const targets[]) {

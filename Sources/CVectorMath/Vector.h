@@ -1,4 +1,4 @@
-// Sixteen floats at a time: loads, stores, reductions, exp, log, the normal tail. Not here: loops over buffers.
+// Sixteen floats at a time: loads, stores, reductions, exp, log. Not here: loops over buffers.
 //
 // Everything is written for 16 lanes, whatever the CPU: one AVX-512 register, two of AVX2, four of SSE or NEON. The order of every
 // sum is therefore the same everywhere; only the fusing of multiply and add differs between CPUs.

@@ -30,7 +30,7 @@ public struct AttentionBias: Sendable {
 /// scores_ij = q_i · k_j / √K + bias_h(i − j)        j ≤ i only, if causal
 /// y_i = Σ_j e^(scores_ij − logSumExp_i) v_j,    logSumExp_i = ln Σ_j e^scores_ij
 /// ```
-/// Overwrites `y_TD` and `logSumExp_TH`. Sequences may be empty. 4·Σ S²·D FLOPs (about half if causal); memory O(S·K), S² up to 32 positions alone.
+/// Overwrites `y_TD` and `logSumExp_TH`. Sequences may be empty. 4·Σ S²·D FLOPs (about half if causal); memory O(S·K), never S².
 /// Source: Vaswani et al., arXiv 1706.03762, equation 1; the kept log-sum-exp as in Dao et al., arXiv 2205.14135.
 /// - Precondition: `offsets` begins with 0, never falls, and ends with T.
 public func attentionForward(
@@ -59,7 +59,8 @@ public func attentionForward(
 /// dq_i = Σ_j dscores_ij k_j / √K                        dk_j = Σ_i dscores_ij q_i / √K
 /// dbias_h(d) += Σ_(i − j = d) dscores_ij
 /// ```
-/// Overwrites `dqkv_T(3D)`, which must not be `qkv`; accumulates into `dbias`. 10·Σ S²·D FLOPs; memory O(S·(K + 64)).
+/// Overwrites `dqkv_T(3D)`, which must not be `qkv`; accumulates into `dbias`. 10·Σ S²·D FLOPs; memory
+/// O(S·(K + 64)), S² up to 32 positions alone.
 public func attentionBackward(
     dy: Floats, qkv: Floats, y: Floats, logSumExp: Floats, offsets: [Int], heads: Int, width: Int, causal: Bool,
     bias: AttentionBias? = nil, into dqkv: Floats, dbias: Floats? = nil

@@ -54,7 +54,7 @@ public func queryAttentionForward(
 /// The gradient of `queryAttentionForward`. Overwrites `dquery` and `dkeyValue_T(2D)`.
 ///
 /// ```
-/// dv_j = p_j dy_b        ds_j = p_j (dy_b · v_j − dy_b · y_b)        dk_j = ds_j q_b / √K        dq_b = Σ_j ds_j k_j / √K
+/// dv_j = p_j dy_b        ds_j = p_j dy_b · (v_j − y_b)        dk_j = ds_j q_b / √K        dq_b = Σ_j ds_j k_j / √K
 /// ```
 /// - Parameter dquery: as `query`; of one query for all sequences, the sum.
 public func queryAttentionBackward(

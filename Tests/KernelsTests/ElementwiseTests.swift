@@ -23,8 +23,8 @@ private let activationInputs =
     Floats((0...4000).map { Float($0 - 2000) * 0.01 } + [0, -0.0, 1e-30, -1e-30, 88, -88, 100, -100, 1e4, -1e4])
 
 struct ActivationTests {
-    /// One evaluation rounds a dozen times, each by u, on numbers of at most max(1, |x|): 12 u is 7e-7; the polynomials are fitted to
-    /// below u. The argument x² / 2 of the normal tail, up to 13, rounds by 13 u where the tail is e^−13.
+    /// One evaluation rounds a dozen times, each by u, on numbers of at most max(1, |x|): 12 u is 7e-7; polynomials, and the quotient for
+    /// the normal tail, are fitted to below u. The argument x² / 2 of the normal tail, up to 13, rounds by 13 u where the tail is e^−13.
     static let tolerance = 12 * unitRoundoff
 
     @Test(arguments: Activation.allCases)

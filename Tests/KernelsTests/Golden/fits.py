@@ -20,7 +20,7 @@ def lawson(basis, target, weight, iterations=200):
 
 
 def lawson_rational(t, degrees, target, weight, iterations=400):
-    """P and Q of P(t) / Q(t), Q(0) = 1, and the largest |weight (P / Q - target)|: Q's values of one turn weigh the linear problem of the next."""
+    """P and Q of P(t) / Q(t), Q(0) = 1, and the largest |weight (P / Q - target)|: Q's values weigh the linear problem of the next turn."""
     a, b = (np.vander(t, degree + 1, increasing=True) for degree in degrees)
     w, q, best = np.ones(len(t)), np.ones(len(t)), None
     for turn in range(iterations):
@@ -55,8 +55,8 @@ r = np.cos(np.pi * (np.arange(801) + 0.5) / 801) * 0.5 * 1.001
 q = np.array([float((mp.mpf(2) ** x - 1) / x) for x in map(mp.mpf, r)])
 show("2^r: q", *lawson(np.vander(r, 6, increasing=True), q, r * np.exp2(-r)))
 
-# Phi(-t) = e^(-t^2/2) P(t) / Q(t) for 0 <= t <= 8. What counts is the error of t Phi(-t), so of t e^(-t^2/2) P / Q; a smaller power of e keeps
-# the relative error small where that is nothing any more.
+# Phi(-t) = e^(-t^2/2) P(t) / Q(t) for 0 <= t <= 8. What counts is the error of t Phi(-t), so of t e^(-t^2/2) P / Q; a smaller power of e
+# keeps the relative error small where that is nothing any more.
 t = (1 - np.cos(np.pi * (np.arange(2000) + 0.5) / 2000)) * 4
 tail = np.array([float(mp.erfc(x / mp.sqrt(2)) * mp.exp(x * x / 2) / 2) for x in map(mp.mpf, t)])
 p, q, error = lawson_rational(t, (3, 4), tail, np.maximum(1, t) * np.exp(-t * t / 20))
