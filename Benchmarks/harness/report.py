@@ -89,8 +89,8 @@ def section(record):
     others = max(arm["others"]["maximum"] for arm in record["arms"].values())
     library = library_sgemm(record)
     sgemm = f"sgemm {library[1]:.0f} ({library[0]}), " if library else ""
-    lines.append(f"- {record['rounds']} round{'s' * (record['rounds'] > 1)}; {sgemm}peak {record['sgemm_peak']:.0f} GFLOP/s; other processes used up to "
-                 f"{others:.1f} of {about['cores']} cores meanwhile{'; **the machine was busy**' if others > 0.25 else ''}")
+    lines.append(f"- {record['rounds']} round{'s' * (record['rounds'] > 1)}; {sgemm}peak {record['sgemm_peak']:.0f} GFLOP/s; "
+                 f"other processes used up to {others:.1f} of {about['cores']} cores meanwhile{'; **the machine was busy**' if others > 0.25 else ''}")
     lines.append(f"- `launch/bench {record['case']}`, commit {about['commit']}, {about['date']}; {about['cpu']}, {about['cores']} cores, "
                  f"{about['memory_gb']} GB, {about['system']}; {', '.join(about['versions'])}")
     lines += [f"- {name}: `{arm['command']}`" for name, arm in record["arms"].items()]
