@@ -114,17 +114,19 @@ extension Tape {
         }
     }
 
-    /// A class token in front of the P patches of every picture: x_(B·P)D and token_D give y_(B·(P+1))D.
-    public func prependToken(_ token: Tensor, to x: Tensor, patches: Int) -> Tensor {
-        let pictures = x.rows / patches
-        let y = Floats(count: pictures * (patches + 1) * x.columns)
-        prependTokenForward(
-            x.values, token: token.values, pictures: pictures, patches: patches, columns: x.columns, into: y)
-        return record(y, shape: [pictures * (patches + 1), x.columns], inputs: [x, token]) { [unowned self] dy in
-            let dx = Floats(count: x.values.count)
-            prependTokenBackward(
-                dy, pictures: pictures, patches: patches, columns: x.columns, into: dx, dtoken: token.parameterGradient)
-            pass(dx, to: x)
+    /// A vision transformer's tokens: x_(B·P)D behind the class token_D of each picture, if there is one, plus positions_TD; y_(B·T)D.
+    public func patchTokens(_ x: Tensor, classToken: Tensor?, positions: Tensor) -> Tensor {
+        let (columns, tokens) = (x.columns, positions.rows)
+        let pictures = x.rows / (tokens - (classToken == nil ? 0 : 1))
+        let y = Floats(count: pictures * tokens * columns)
+        patchTokensForward(x.values, token: classToken?.values, positions: positions.values, columns: columns, into: y)
+        let inputs = [x, positions] + (classToken.map { [$0] } ?? [])
+        return record(y, shape: [pictures * tokens, columns], inputs: inputs) { [unowned self] dy in
+            let dx = x.requiresGradient ? Floats(count: x.values.count) : nil
+            patchTokensBackward(
+                dy, hasToken: classToken != nil, columns: columns, tokens: tokens, into: dx,
+                dtoken: classToken?.parameterGradient, dpositions: positions.parameterGradient)
+            if let dx { pass(dx, to: x) }
         }
     }
 
@@ -133,10 +135,7 @@ extension Tape {
         let y = Floats(count: indices.count * x.columns)
         gatherRows(x.values, rows: indices, columns: x.columns, into: y)
         let output = record(y, shape: [indices.count, x.columns], inputs: [x]) { [unowned self] dy in
-            accumulate(into: x) { dx in
-                dx.fill(0)
-                scatterAddRows(dy, rows: indices, columns: x.columns, into: dx)
-            }
+            accumulate(sparsely: x) { scatterAddRows(dy, rows: indices, columns: x.columns, into: $0) }
         }
         output.isPooled = true
         return output

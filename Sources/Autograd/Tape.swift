@@ -149,6 +149,23 @@ public final class Tape {
         tensor.gradient = sum(contribution, earlier)
     }
 
+    /// Adds a contribution to few of the elements of an intermediate's gradient: to what has come to it so far, where nobody else looks at that.
+    /// - Parameter add: adds to the buffer it is given.
+    func accumulate(sparsely tensor: Tensor, _ add: (Floats) -> Void) {
+        guard tensor.requiresGradient else { return }
+        var gradient = tensor.parameterGradient == nil ? takeGradient(of: tensor) : nil
+        if gradient?.isOnlyView() == true, let gradient {
+            add(gradient)
+            tensor.gradient = gradient
+            return
+        }
+        tensor.gradient = gradient
+        accumulate(into: tensor) { contribution in
+            contribution.fill(0)
+            add(contribution)
+        }
+    }
+
     /// What has come to an intermediate so far, for an operation that adds its own contribution to it and hands on the sum; nil: nothing.
     func takeGradient(of tensor: Tensor) -> Floats? {
         defer { tensor.gradient = nil }

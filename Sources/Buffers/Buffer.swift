@@ -5,18 +5,20 @@
 /// Copying a `Buffer` copies the view, not the elements; two views of one region alias. Because the view owns a reference to its
 /// memory, a kernel that takes a `Buffer` can use `base` for as long as the call lasts. Local; not synchronised between threads.
 @frozen public struct Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
-    /// What keeps the elements alive.
-    public let memory: Memory
+    @usableFromInline var owner: Memory
     /// The first element; valid while `memory` lives.
     public let base: UnsafeMutablePointer<Element>
     public let count: Int
+
+    /// What keeps the elements alive.
+    @inlinable public var memory: Memory { owner }
 
     /// A view of `count` elements of `memory`, the first at `byteOffset`.
     @inlinable public init(memory: Memory, byteOffset: Int = 0, count: Int) {
         precondition(
             byteOffset >= 0 && count >= 0 && byteOffset + count * MemoryLayout<Element>.stride <= memory.byteCount,
             "view of \(count) elements at byte \(byteOffset) exceeds a region of \(memory.byteCount) bytes")
-        self.memory = memory
+        self.owner = memory
         self.base = (memory.address + byteOffset).assumingMemoryBound(to: Element.self)
         self.count = count
     }
@@ -41,7 +43,7 @@
     }
 
     @usableFromInline init(memory: Memory, base: UnsafeMutablePointer<Element>, count: Int) {
-        self.memory = memory
+        self.owner = memory
         self.base = base
         self.count = count
     }
@@ -63,6 +65,9 @@
             base[index] = newValue
         }
     }
+
+    /// Whether no other view, and nobody else, keeps the elements alive: then nobody sees them change.
+    public mutating func isOnlyView() -> Bool { isKnownUniquelyReferenced(&owner) }
 
     /// A copy of the elements.
     @inlinable public var array: [Element] {

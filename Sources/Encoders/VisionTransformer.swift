@@ -112,10 +112,9 @@ public struct VisionTransformer: Encoder {
         patchesForward(
             images: seen == size ? pictures : cropped(pictures, from: size, to: seen), channels: 3, height: seen,
             width: seen, patch: patch, into: cut)
-        var x = patchEmbedding(Tensor(cut, shape: [count * patches, patchColumns]), parameters, on: tape)
-        if let classToken { x = tape.prependToken(parameters[classToken], to: x, patches: patches) }
-        let places = (0..<count).flatMap { _ in (0..<configuration.tokens).map { Int32($0) } }
-        x = tape.add(x, tape.embedding(places, table: parameters[positions]))
+        let x = tape.patchTokens(
+            patchEmbedding(Tensor(cut, shape: [count * patches, patchColumns]), parameters, on: tape),
+            classToken: classToken.map { parameters[$0] }, positions: parameters[positions])
         return inputNorm.map { $0(x, parameters, on: tape) } ?? x
     }
 

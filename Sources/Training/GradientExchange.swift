@@ -16,12 +16,10 @@ final class GradientExchange {
     private let shards: ParameterShards
     /// Of the trainable parameters.
     private let layout: ParameterLayout
-    /// For each entry of `layout`, what the tape calls it.
-    private let indices: [Int]
     private let gradients: Floats
     private let parameters: Floats
     /// By the tape's index; nil for frozen parameters.
-    private let bucketOfParameter: [Int?]
+    private let places: [(bucket: Int, range: Range<Int>)?]
     /// Passes of a step that add to each parameter's gradient, by the tape's index, and how many of them are not done.
     private let passes: [Int]
     private var pending: [Int] = []
@@ -30,22 +28,22 @@ final class GradientExchange {
     private var requests: [any CollectiveRequest] = []
     /// Elements whose sum was complete before `finish`, of the last step.
     private var hiddenElements = 0
-    /// The first parameter, by the tape's index, whose local gradient was not finite when its bucket left: later it is lost in the sum.
+    /// The first parameter, by the tape's index, whose complete local gradient was not finite: later it is lost in the sum.
     private(set) var nonFiniteParameter: Int?
 
     init(communicator: any Communicator, shards: ParameterShards, model: DualEncoder) {
         let parameters = model.parameters
         self.communicator = communicator
         self.shards = shards
-        (layout, indices) = (parameters.trainable, parameters.trainableIndices)
+        layout = parameters.trainable
         gradients = parameters.gradients
         self.parameters = parameters.trainableValues
-        var owners = [Int?](repeating: nil, count: parameters.layout.entries.count)
+        var places = [(bucket: Int, range: Range<Int>)?](repeating: nil, count: parameters.layout.entries.count)
         for (bucket, entries) in shards.entries.enumerated() {
-            for entry in entries { owners[indices[entry]] = bucket }
+            for entry in entries { places[parameters.trainableIndices[entry]] = (bucket, layout.entries[entry].range) }
         }
-        bucketOfParameter = owners
-        passes = owners.indices.map { model.passes(addingTo: $0) }
+        self.places = places
+        passes = places.indices.map { model.passes(addingTo: $0) }
     }
 
     /// Before a backward pass: no gradient is complete.
@@ -62,7 +60,8 @@ final class GradientExchange {
     /// Which call sends a bucket depends on a rank's rows: no other collective may start between `begin`'s first bucket and `finish`.
     func finished(parameter: Int) throws {
         pending[parameter] -= 1
-        guard pending[parameter] == 0, let bucket = bucketOfParameter[parameter] else { return }
+        guard pending[parameter] == 0, let bucket = places[parameter]?.bucket else { return }
+        look(at: parameter)
         incomplete[bucket] -= 1
         while requests.count < incomplete.count, incomplete[requests.count] <= 0 { try sendNext() }
         // MPI moves on only inside its own calls.
@@ -76,7 +75,10 @@ final class GradientExchange {
         for (bucket, request) in requests.enumerated() where try request.test() {
             hiddenElements += shards.buckets[bucket].count
         }
-        while requests.count < shards.buckets.count { try sendNext() }
+        if requests.count < shards.buckets.count {
+            for parameter in pending.indices where pending[parameter] > 0 { look(at: parameter) }
+            while requests.count < shards.buckets.count { try sendNext() }
+        }
         for request in requests { try request.wait() }
         requests.removeAll(keepingCapacity: true)
     }
@@ -86,12 +88,16 @@ final class GradientExchange {
         communicator.size == 1 ? nil : Double(hiddenElements) / Double(max(1, layout.count))
     }
 
+    /// Notes a parameter whose local gradient is not finite, while it is in cache.
+    private func look(at parameter: Int) {
+        guard nonFiniteParameter == nil, let range = places[parameter]?.range, !allFinite(gradients[range]) else {
+            return
+        }
+        nonFiniteParameter = parameter
+    }
+
     private func sendNext() throws {
         let bucket = requests.count
-        if nonFiniteParameter == nil, !allFinite(gradients[shards.buckets[bucket]]) {
-            nonFiniteParameter = shards.entries[bucket].first { !allFinite(gradients[layout.entries[$0].range]) }
-                .map { indices[$0] }
-        }
         requests.append(
             try communicator.start(
                 .reduceScatter(

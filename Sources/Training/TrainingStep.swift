@@ -64,6 +64,9 @@ final class TrainingStep {
         }
         let y_KBE = clock.measure(.forward) { target.pass.forward() }
 
+        // Ranks meet here: the wait for the slowest is not the price of what follows.
+        try clock.measure(.communication) { try communicator.barrier() }
+
         // FANoise on the spectrum of the global batch; embeddings are what the loss sees.
         let y = Tensor(y_KBE, shape: [batch.targets.rows, model.columns], requiresGradient: true)
         let (z, w, reports) = try clock.measure(.noise) {

@@ -57,8 +57,24 @@ private let cases: [Case] = [
     Case(name: "embedding", input: [1, 4], parameters: [[6, 4]]) { tape, _, parameters in
         tape.embedding([0, 5, 5, 2], table: parameters[0])
     },
-    Case(name: "class token", input: [6, 4], parameters: [[4]]) { $0.prependToken($2[0], to: $1, patches: 3) },
+    Case(name: "patches in their places", input: [6, 4], parameters: [[3, 4]]) {
+        $0.patchTokens($1, classToken: nil, positions: $2[0])
+    },
+    Case(name: "patches behind a class token", input: [6, 4], parameters: [[4, 4], [4]]) {
+        $0.patchTokens($1, classToken: $2[1], positions: $2[0])
+    },
     Case(name: "gather", input: [5, 3], parameters: []) { tape, x, _ in tape.gather(x, rows: [4, 0, 4]) },
+    // What comes back to h first belongs to it alone in one case, and to x as well in the other.
+    Case(name: "gather of what is normalised too", input: [5, 3], parameters: []) { tape, x, _ in
+        let h = tape.add(x, x)
+        let chosen = tape.gather(h, rows: [4, 0, 4])
+        return tape.joinColumns([chosen, tape.gather(tape.normalizeRows(h), rows: [0, 1, 2])])
+    },
+    Case(name: "gather of what is added too", input: [3, 3], parameters: []) { tape, x, _ in
+        let h = tape.normalizeRows(x)
+        let chosen = tape.gather(h, rows: [2, 0, 2])
+        return tape.joinColumns([chosen, tape.add(h, x)])
+    },
     Case(name: "mean pooling", input: [6, 3], parameters: []) { tape, x, _ in tape.meanPool(x, offsets: [0, 1, 6]) },
     Case(name: "weighted pooling", input: [6, 3], parameters: []) { tape, x, _ in
         tape.weightedPool(x, weights: [1, 0.2, 0.5, -1, 2, 0.1], offsets: [0, 1, 6])
