@@ -11,6 +11,7 @@ is 1.
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 
@@ -120,6 +121,8 @@ def main():
         return
     if options.rounds < 1:
         sys.exit("--rounds must be 1 or more")
+    # What is being measured ends, too (measure.run).
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     selected, context = chosen(options.cases), cases.Context()
     about = machine.about(context)
     records, failures = load(options.output + ".json"), {}

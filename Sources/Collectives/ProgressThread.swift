@@ -2,12 +2,13 @@
 
 import Foundation
 
-/// Calls `turn` every 100 µs as long as it says that there is something to do, and sleeps in between until it is woken.
+/// Calls `turn` every 400 µs as long as it says that there is something to do, and sleeps in between until it is woken.
 ///
 /// Polled that often, a quarter to a half of the traffic is no longer waited for that otherwise would be, and the thread takes a few per
-/// cent of a core; without pauses it would take the processor from the products (docs/scaling.md).
+/// cent of a core; without pauses, or with pauses of 100 µs where two ranks share a core, it takes the processor from the products
+/// (docs/scaling.md).
 final class ProgressThread: @unchecked Sendable {
-    private static let pause: UInt32 = 100
+    private static let pause: UInt32 = 400
 
     private let condition = NSCondition()
     /// How often it was woken, and how many of these have been seen to: equal when there is nothing to do.

@@ -18,13 +18,15 @@ import Testing
         """
     static let adjectives = "00000001 00 a 02 galore(ip) 0 lots_of(a) 1 000 | existing in abundance  \n"
 
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
     private func wordnet(nouns: String = nouns) throws -> String {
-        let folder = NSTemporaryDirectory() + "wordnet-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         for (name, text) in [("noun", nouns), ("adj", Self.adjectives), ("verb", ""), ("adv", "")] {
-            try Data(text.utf8).write(to: URL(fileURLWithPath: "\(folder)/data.\(name)"))
+            try folder.write("wordnet/data.\(name)", text.utf8)
         }
-        return folder
+        return folder.path + "/wordnet"
     }
 
     @Test func readsWordsAndDefinitions() throws {
@@ -68,8 +70,7 @@ import Testing
         let nouns = (0..<800).map { index in
             "\(10_000_000 + index) 04 n 02 own\(index) 0 pair\(index / 2) 0 000 | meaning number \(index)  \n"
         }.joined()
-        let output = NSTemporaryDirectory() + "reverse-\(UUID().uuidString)"
-        defer { try? FileManager.default.removeItem(atPath: output) }
+        let output = folder.path + "/reverse"
         var options = ReverseDictionary.Options()
         options.wordnet = try wordnet(nouns: nouns)
         (options.validation, options.test) = (0.2, 0.3)
@@ -93,8 +94,8 @@ import Testing
     }
 
     @Test func namesTheDamagedLine() throws {
-        let folder = try wordnet(nouns: "00000001 04 n 01 one 0 000 | fine\nnonsense\n")
-        let failure = #expect(throws: Failure.self) { try WordNet.synsets(directory: folder) }
+        let damaged = try wordnet(nouns: "00000001 04 n 01 one 0 000 | fine\nnonsense\n")
+        let failure = #expect(throws: Failure.self) { try WordNet.synsets(directory: damaged) }
         #expect(failure?.message.contains("data.noun:2") == true && failure?.kind == .data)
         let missing = #expect(throws: Failure.self) { try WordNet.synsets(directory: "/nowhere") }
         #expect(missing?.message.contains("wordnet-base") == true && missing?.kind == .inputMissing)

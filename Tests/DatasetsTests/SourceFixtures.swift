@@ -30,9 +30,11 @@ enum SourceFixture: String, CaseIterable, CustomTestStringConvertible {
         var questions: [String]
         var negatives: [[String]]
     }
+    /// Where compressed files are unpacked.
+    private static func unpacked() -> String { NSTemporaryDirectory() + "datasets-cache-\(getpid())" }
     static let rows = Result {
-        // Where compressed files are unpacked.
-        setenv("FANOISE_CACHE", NSTemporaryDirectory() + "datasets-cache-\(getpid())", 1)
+        setenv("FANOISE_CACHE", unpacked(), 1)
+        atexit { try? FileManager.default.removeItem(atPath: SourceFixture.unpacked()) }
         return try JSONDecoder().decode(Rows.self, from: Data(contentsOf: URL(filePath: folder + "/rows.json")))
     }
 
