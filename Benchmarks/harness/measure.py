@@ -87,12 +87,12 @@ def run(command, environment=None, folder=None, timeout=1800, watch=None):
             if size > 1.02 * highest:
                 highest, peak = size, max(peak, sum(map(proportional, processes)))
 
-    watchers = [threading.Thread(target=look, daemon=True)]
-    if watch:
-        watchers.append(threading.Thread(target=watch, args=(over,), daemon=True))
-    for watcher in watchers:
-        watcher.start()
+    watchers = []
     try:
+        for target, arguments in [(look, ()), (watch, (over,))]:
+            if target:
+                watchers.append(threading.Thread(target=target, args=arguments, daemon=True))
+                watchers[-1].start()
         output, _ = process.communicate(timeout=timeout)
     except BaseException as error:
         os.killpg(process.pid, signal.SIGKILL)

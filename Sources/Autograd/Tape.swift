@@ -134,7 +134,7 @@ public final class Tape {
         pass(contribution, to: tensor)
     }
 
-    /// Hands a finished contribution to an intermediate without copying; `contribution` is not written to again by anybody. A parameter
+    /// Hands a finished contribution to an intermediate without copying; whoever keeps `contribution`, too, does not write to it. A parameter
     /// that is an operation's input as it stands accumulates it in its flat buffer.
     public func pass(_ contribution: Floats, to tensor: Tensor) {
         guard tensor.requiresGradient else { return }
@@ -149,17 +149,19 @@ public final class Tape {
         tensor.gradient = sum(contribution, earlier)
     }
 
-    /// Adds a contribution to few of the elements of an intermediate's gradient: to what has come to it so far, where nobody else looks at that.
+    /// Adds a contribution to few of the elements of a gradient: of a parameter's in its flat buffer; of an intermediate's in what has come to it
+    /// so far, where nobody else looks at that.
     /// - Parameter add: adds to the buffer it is given.
     func accumulate(sparsely tensor: Tensor, _ add: (Floats) -> Void) {
         guard tensor.requiresGradient else { return }
-        var gradient = tensor.parameterGradient == nil ? takeGradient(of: tensor) : nil
-        if gradient?.isOnlyView() == true, let gradient {
-            add(gradient)
-            tensor.gradient = gradient
+        if let gradient = tensor.parameterGradient { return add(gradient) }
+        var earlier = takeGradient(of: tensor)
+        if earlier?.isOnlyView() == true, let earlier {
+            add(earlier)
+            tensor.gradient = earlier
             return
         }
-        tensor.gradient = gradient
+        tensor.gradient = earlier
         accumulate(into: tensor) { contribution in
             contribution.fill(0)
             add(contribution)

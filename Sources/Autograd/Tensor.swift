@@ -16,7 +16,7 @@ public final class Tensor {
     /// Whether its rows are sequences, after pooling, rather than tokens.
     var isPooled = false
     /// Parameters: the view of the flat gradient that kernels accumulate into. Intermediates: the finished sum of the gradients that
-    /// came back so far; published buffers are never written again, so they may be shared.
+    /// came back so far; it may be shared, and is not written to where it is.
     var gradient: Floats?
 
     /// A constant, or (`requiresGradient`) a leaf whose gradient `Tape.gradient(of:)` returns.

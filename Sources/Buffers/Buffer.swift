@@ -66,7 +66,7 @@
         }
     }
 
-    /// Whether no other view, and nobody else, keeps the elements alive: then nobody sees them change.
+    /// Whether no other view keeps the memory alive: then nobody in this process sees the elements of owned memory change.
     public mutating func isOnlyView() -> Bool { isKnownUniquelyReferenced(&owner) }
 
     /// A copy of the elements.

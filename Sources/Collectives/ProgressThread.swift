@@ -4,9 +4,8 @@ import Foundation
 
 /// Calls `turn` every 400 µs as long as it says that there is something to do, and sleeps in between until it is woken.
 ///
-/// Polled that often, a quarter to a half of the traffic is no longer waited for that otherwise would be, and the thread takes a few per
-/// cent of a core; without pauses, or with pauses of 100 µs where two ranks share a core, it takes the processor from the products
-/// (docs/scaling.md).
+/// Each turn takes 10 to 15 µs. With pauses of 100 µs where two ranks share a core, threads took more from the products than the traffic that they
+/// hid was worth; without pauses all the more (docs/scaling.md).
 final class ProgressThread: @unchecked Sendable {
     private static let pause: UInt32 = 400
 

@@ -64,8 +64,7 @@ final class TrainingStep {
         }
         let y_KBE = clock.measure(.forward) { target.pass.forward() }
 
-        // Ranks meet here: the wait for the slowest is not the price of what follows.
-        try clock.measure(.communication) { try communicator.barrier() }
+        try meet()
 
         // FANoise on the spectrum of the global batch; embeddings are what the loss sees.
         let y = Tensor(y_KBE, shape: [batch.targets.rows, model.columns], requiresGradient: true)
@@ -142,6 +141,7 @@ extension TrainingStep {
             dropoutSeed: configuration.seed)
         var perturbed: (tokens: Floats, report: NoiseReport)?
         if noise.actsOnTokens {
+            try meet()
             let tokens =
                 input.rows == 0 ? Floats(count: 0) : encoder.embed(input, model.parameters, on: Tape(.inference)).values
             perturbed = try clock.measure(.noise) {
@@ -163,6 +163,11 @@ extension TrainingStep {
             encoder: encoder, input: input, parameters: model.parameters, context: context,
             batch: configuration.batch, perturbedTokens: tokens)
         return (pass, perturbed?.report)
+    }
+
+    /// Ranks wait for the slowest, which is not the price of what follows: noise and loss begin with what all of them bring. *Collective.*
+    private func meet() throws {
+        try clock.measure(.communication) { try communicator.barrier() }
     }
 
     /// How the queries of a step are mixed; nil where they are not. *Collective.*

@@ -64,6 +64,9 @@ private let cases: [Case] = [
         $0.patchTokens($1, classToken: $2[1], positions: $2[0])
     },
     Case(name: "gather", input: [5, 3], parameters: []) { tape, x, _ in tape.gather(x, rows: [4, 0, 4]) },
+    Case(name: "gather of a parameter", input: [1, 3], parameters: [[5, 3]]) { tape, _, parameters in
+        tape.joinColumns([tape.gather(parameters[0], rows: [4, 0, 4]), tape.gather(parameters[0], rows: [0, 1, 2])])
+    },
     // What comes back to h first belongs to it alone in one case, and to x as well in the other.
     Case(name: "gather of what is normalised too", input: [5, 3], parameters: []) { tape, x, _ in
         let h = tape.add(x, x)

@@ -59,6 +59,54 @@ struct PatchesTests {
     }
 }
 
+struct PatchTokensTests {
+    /// Wide enough for several threads and whole vectors.
+    @Test(arguments: [true, false])
+    func putsPatchesInTheirPlaces(hasToken: Bool) {
+        let (pictures, patches, columns) = (40, 7, 129)
+        let tokens = patches + (hasToken ? 1 : 0)
+        let (x, token, positions) = (
+            sample(pictures * patches * columns, 1), sample(columns, 2), sample(tokens * columns, 3)
+        )
+        let dy = sample(pictures * tokens * columns, 4)
+        let threads = blasThreads()
+        defer { setBLASThreads(threads) }
+        let results = [1, 3].map { count -> [[Float]] in
+            setBLASThreads(count)
+            let (y, dx) = (unwritten(dy.count), unwritten(x.count))
+            let (dtoken, dpositions) = (
+                Floats(repeating: 1, count: columns), Floats(repeating: 2, count: positions.count)
+            )
+            patchTokensForward(x, token: hasToken ? token : nil, positions: positions, columns: columns, into: y)
+            patchTokensBackward(
+                dy, hasToken: hasToken, columns: columns, tokens: tokens, into: dx, dtoken: hasToken ? dtoken : nil,
+                dpositions: dpositions)
+            patchTokensBackward(
+                dy, hasToken: hasToken, columns: columns, tokens: tokens, into: nil, dtoken: nil, dpositions: nil)
+            return [y.array, dx.array, dtoken.array, dpositions.array]
+        }
+        #expect(results[0] == results[1])
+        let before = tokens - patches
+        for picture in 0..<pictures {
+            for place in 0..<tokens {
+                for column in 0..<columns {
+                    let (row, patch) = (picture * tokens + place, picture * patches + place - before)
+                    let here = place < before ? token[column] : x[patch * columns + column]
+                    #expect(results[0][0][row * columns + column] == here + positions[place * columns + column])
+                    if place >= before {
+                        #expect(results[0][1][patch * columns + column] == dy[row * columns + column])
+                    }
+                }
+            }
+        }
+        for element in 0..<positions.count {
+            let sum = (0..<pictures).reduce(0.0) { $0 + Double(dy[$1 * positions.count + element]) }
+            #expect(abs(Double(results[0][3][element]) - 2 - sum) < 1e-4)
+            if hasToken, element < columns { #expect(abs(Double(results[0][2][element]) - 1 - sum) < 1e-4) }
+        }
+    }
+}
+
 struct PoolingTests {
     @Test(arguments: [1, 5, 16, 70])
     func gatherAndScatterAreAdjoint(columns: Int) {

@@ -205,7 +205,7 @@ struct Diagnostics {
                 .init(
                     .note,
                     "A step takes \(NumberStyle.seconds.text(total, digits: 3)): \(percent(noise)) of it for spectrum and noise, "
-                        + "\(percent(shares["communication", default: 0])) waiting for communication, "
+                        + "\(percent(shares["communication", default: 0])) waiting for communication and slower ranks, "
                         + "\(percent(shares["data", default: 0])) waiting for data."))
             // The first step's rows come from cold files.
             if shares["data", default: 0] > 0.1, curve("seconds.data").count > 3 {

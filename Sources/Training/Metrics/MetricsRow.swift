@@ -2,7 +2,7 @@
 
 import ArrayFiles
 
-/// The parts of a training step that are timed. `communication` has the waits for slower ranks too, before the noise and after backward.
+/// The parts of a training step that are timed. `communication` has the waits for slower ranks, too: before noise and loss, and after backward.
 public enum StepPhase: String, Sendable, CaseIterable {
     case data, forward, spectrum, noise, loss, backward, communication, optimizer
 }
