@@ -91,8 +91,9 @@ def run(command, environment=None, folder=None, timeout=1800, watch=None):
     try:
         for target, arguments in [(look, ()), (watch, (over,))]:
             if target:
-                watchers.append(threading.Thread(target=target, args=arguments, daemon=True))
-                watchers[-1].start()
+                watcher = threading.Thread(target=target, args=arguments, daemon=True)
+                watcher.start()
+                watchers.append(watcher)
         output, _ = process.communicate(timeout=timeout)
     except BaseException as error:
         os.killpg(process.pid, signal.SIGKILL)

@@ -4,8 +4,8 @@ import Foundation
 
 /// Calls `turn` every 400 µs as long as it says that there is something to do, and sleeps in between until it is woken.
 ///
-/// Each turn takes 10 to 15 µs. With pauses of 100 µs where two ranks share a core, threads took more from the products than the traffic that they
-/// hid was worth; without pauses all the more (docs/scaling.md).
+/// Each turn takes 10 to 15 µs: with pauses of 100 µs two ranks that share a core took a tenth of it and more from the products
+/// (docs/scaling.md).
 final class ProgressThread: @unchecked Sendable {
     private static let pause: UInt32 = 400
 

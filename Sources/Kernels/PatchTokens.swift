@@ -28,7 +28,6 @@ public func patchTokensBackward(
         columns > 0 && tokens > 0 && dy.count % own == 0,
         "gradient of \(dy.count) for pictures of \(tokens) × \(columns)")
     let pictures = dy.count / own
-    check("gradient of patches", dx ?? dy, holds: dx == nil ? dy.count : pictures * (own - before))
     if let dpositions {
         check("gradient of positions", dpositions, holds: own)
         parallel(own, elements: dy.count) { part in
@@ -41,6 +40,7 @@ public func patchTokensBackward(
         fanoise_add_column_sums(dy.base, own, pictures, columns, dtoken.base)
     }
     guard let dx else { return }
+    check("gradient of patches", dx, holds: pictures * (own - before))
     parallel(pictures, elements: 2 * dx.count) { part in
         for picture in part {
             (dx.base + picture * (own - before)).update(from: dy.base + picture * own + before, count: own - before)
@@ -54,7 +54,7 @@ private func checkPatches(_ x: Floats, _ token: Floats?, _ positions: Floats, _ 
     precondition(
         columns > 0 && patches > 0 && positions.count % columns == 0 && x.count % patches == 0,
         "\(x.count) elements are no pictures of \(patches) / \(columns) patches")
-    check("token", token ?? positions, holds: token == nil ? positions.count : columns)
+    if let token { check("token", token, holds: columns) }
     check("tokens", y, holds: x.count / patches * positions.count)
     return x.count / patches
 }

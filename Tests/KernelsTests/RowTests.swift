@@ -60,10 +60,10 @@ struct PatchesTests {
 }
 
 struct PatchTokensTests {
-    /// Wide enough for several threads and whole vectors.
-    @Test(arguments: [true, false])
-    func putsPatchesInTheirPlaces(hasToken: Bool) {
-        let (pictures, patches, columns) = (40, 7, 129)
+    /// Wide enough for whole vectors, and 40 pictures for several threads.
+    @Test(arguments: [true, false], [0, 1, 40])
+    func putsPatchesInTheirPlaces(hasToken: Bool, pictures: Int) {
+        let (patches, columns) = (7, 129)
         let tokens = patches + (hasToken ? 1 : 0)
         let (x, token, positions) = (
             sample(pictures * patches * columns, 1), sample(columns, 2), sample(tokens * columns, 3)
